@@ -1,0 +1,13 @@
+// APPEND: makes the message that was received a message of its mailbox. RFC 3501 6.3.11, RFC 4315 3 (APPENDUID).
+#pragma once
+
+#include <memory>
+
+#include "imapd/parser/Command.h"
+#include "imapd/session/Execution.h"
+
+namespace imapd {
+
+std::unique_ptr<Execution> startAppend(Session& session, Arguments&& arguments);
+
+}  // namespace imapd

@@ -1,0 +1,33 @@
+#include "imapd/commands/Delete.h"
+
+#include "imapd/commands/ListEntry.h"
+#include "imapd/session/Session.h"
+#include "imapd/session/UserMail.h"
+
+namespace imapd {
+
+std::unique_ptr<Execution> startDelete(Session& session, Arguments&& arguments) {
+    const UserMail& mail = session.mail();
+    const std::string& asSent = std::get<Delete>(arguments).mailbox;
+    const maildir::MailboxName name = mail.existingNameOf(asSent);
+    if (name.isInbox()) return finished(Reply::no("INBOX cannot be deleted", "CANNOT"));
+    if (!session.policy().deletesWithChildren && mail.tree().hasChildren(name)) {
+        return finished(Reply::no("There are mailboxes below this one: delete those first", "HASCHILDREN"));
+    }
+    if (!mail.tree().exists(name) && mail.tree().hasChildren(name)) {
+        return finished(
+            Reply::no("This is only a level above other mailboxes: delete those", "HASCHILDREN"));  // RFC 3501 6.3.4
+    }
+    mail.tree().remove(name);
+    mail.forget(name);
+    try {
+        mail.tree().specialUses().remove(name);
+    } catch (const maildir::Error& error) {
+        // The mailbox is gone, and a mailbox that does not exist has no role: nothing for the client to hear of.
+        session.log(std::string("DELETE: ") + error.what());
+    }
+    tellOtherName(session, name, asSent);
+    return finished(Reply::ok("DELETE completed"));
+}
+
+}  // namespace imapd

@@ -1,0 +1,15 @@
+// DELETE (RFC 3501 6.3.4).
+#pragma once
+
+#include <memory>
+
+#include "imapd/parser/Command.h"
+#include "imapd/session/Execution.h"
+
+namespace imapd {
+
+class Session;
+
+std::unique_ptr<Execution> startDelete(Session& session, Arguments&& arguments);
+
+}  // namespace imapd

@@ -1,0 +1,28 @@
+// Removes, in short steps, messages that are marked \Deleted: the work of EXPUNGE, UID EXPUNGE and CLOSE.
+#pragma once
+
+#include <vector>
+
+#include "imapd/commands/TimeSlice.h"
+#include "imapd/session/View.h"
+
+namespace imapd {
+
+// What the view shows with \Deleted: a message that another session marks meanwhile is not this session's to remove
+// (promise 2).
+std::vector<Uid> shownAsDeleted(const View& view);
+
+class DeletedMessages {
+public:
+    // Those of `uids` that still carry \Deleted when their turn comes.
+    explicit DeletedMessages(std::vector<Uid> uids) : _uids(std::move(uids)) {}
+
+    // True once all are removed from the view's mailbox. Throws maildir::Error.
+    bool remove(const View& view, const TimeSlice& slice);
+
+private:
+    std::vector<Uid> _uids;
+    std::size_t _next = 0;
+};
+
+}  // namespace imapd

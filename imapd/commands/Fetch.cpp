@@ -1,0 +1,126 @@
+#include "imapd/commands/Fetch.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "imapd/commands/FetchPlan.h"
+#include "imapd/commands/FetchedMessage.h"
+#include "imapd/session/Services.h"
+#include "imapd/session/Session.h"
+
+namespace imapd {
+
+using maildir::Error;
+using maildir::ErrorKind;
+using maildir::Flag;
+
+namespace {
+
+// Messages that are marked \Seen by one change, before their contents are sent: few, so that a client that goes away
+// leaves few marked that it never got; many enough to spare a change for each.
+constexpr std::size_t seenBatch = 32;
+
+class FetchExecution : public Execution {
+public:
+    FetchExecution(FetchPlan plan, std::vector<Uid> uids) : _plan(std::move(plan)), _uids(std::move(uids)) {}
+
+    Progress step(Session& session) override {
+        const TimeSlice slice;
+        while (!session.outputIsFull() && !slice.isOver()) {
+            if (_message) {
+                if (_message->write(session, slice)) _message.reset();
+            } else if (_next < _uids.size()) {
+                begin(session);
+            } else {
+                return Progress::Done;
+            }
+        }
+        return Progress::Again;
+    }
+
+    Reply reply() override {
+        // RFC 2180 4.1.2: what could be fetched was sent; RFC 5530 names the reason for the rest.
+        if (_someGone) return Reply::no("Some of the messages no longer exist", "EXPUNGEISSUED");
+        if (_someUnknown) {
+            return Reply::no("The Content-Transfer-Encoding of a part is not known", "UNKNOWN-CTE");  // RFC 3516 4.3
+        }
+        return Reply::ok("Fetch completed");
+    }
+
+private:
+    void begin(Session& session) {
+        if (_plan.setsSeen && _next >= _markedUpTo) markSeen(session);
+        if (_way)
+            _way->reach(_next);
+        else
+            considerReadingAhead(session);
+        const Uid uid = _uids[_next++];
+        try {
+            _message = std::make_unique<FetchedMessage>(session, _plan, uid, _marked.contains(uid.value));
+        } catch (const Error& error) {
+            if (error.kind() != ErrorKind::Expunged) throw;
+            _someGone = true;
+        } catch (const UnknownEncoding&) {
+            _someUnknown = true;
+        }
+    }
+
+    // Where most of the first messages had to be parsed, those that follow are parsed by other threads too.
+    void considerReadingAhead(Session& session) {
+        constexpr std::size_t sample = 32;
+        if (_next != 0 && _next != sample) return;
+        const std::uint64_t parsed = session.view().mailbox().parsedCount();
+        if (_next == 0)
+            _parsedBefore = parsed;
+        else if (parsed - _parsedBefore > sample / 2 && _uids.size() > 2 * sample)
+            _way = session.services().readAhead().start(session.view().sharedMailbox(), _uids);
+    }
+
+    // RFC 3501 6.4.5: \Seen is set implicitly, and the change is shown in the response.
+    void markSeen(Session& session) {
+        const std::size_t end = std::min(_uids.size(), _next + seenBatch);
+        _markedUpTo = end;
+        _marked.clear();
+        View& view = session.view();
+        if (view.isReadOnly()) return;  // RFC 3501 6.3.2
+        std::vector<Uid> unseen;
+        try {
+            // Another program may have taken \Seen away a moment ago.
+            const auto newest = view.mailbox().refresh();
+            for (std::size_t i = _next; i < end; ++i) {
+                const auto record = newest->find(_uids[i]);
+                if (record && !(*record)->flags.has(Flag::Seen)) unseen.push_back(_uids[i]);
+            }
+            if (unseen.empty()) return;
+            maildir::FlagChange change;
+            change.flags.set(Flag::Seen);
+            view.mailbox().changeFlags(unseen, change);
+        } catch (const Error& error) {
+            // A mailbox that cannot be written to can still be read.
+            session.log(std::string("\\Seen could not be set: ") + error.what());
+            return;
+        }
+        for (const Uid uid : unseen) _marked.insert(uid.value);
+    }
+
+    FetchPlan _plan;
+    std::vector<Uid> _uids;
+    std::size_t _next = 0;
+    std::size_t _markedUpTo = 0;
+    std::unordered_set<std::uint32_t> _marked;  // of the current batch
+    std::uint64_t _parsedBefore = 0;            // by all sessions, when this command began
+    std::unique_ptr<maildir::ReadAhead::Way> _way;
+    std::unique_ptr<FetchedMessage> _message;
+    bool _someGone = false, _someUnknown = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Execution> startFetch(Session& session, Arguments&& arguments) {
+    const Fetch fetch = std::get<Fetch>(std::move(arguments));
+    std::optional<std::vector<Uid>> uids = session.view().resolve(fetch.set, fetch.isUid);
+    if (!uids) return finished(Reply::bad("No message has this number"));
+    return std::make_unique<FetchExecution>(FetchPlan::of(fetch, session.features()), std::move(*uids));
+}
+
+}  // namespace imapd

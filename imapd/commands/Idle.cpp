@@ -1,0 +1,51 @@
+#include "imapd/commands/Idle.h"
+
+#include <chrono>
+#include <optional>
+
+#include "imapd/session/Session.h"
+
+namespace imapd {
+
+namespace {
+
+class IdleExecution : public Execution {
+public:
+    Progress step(Session& session) override {
+        const auto now = std::chrono::steady_clock::now();
+        if (!_nextKeepalive) {
+            session.writer().continuation("idling");
+            _nextKeepalive = now + session.policy().idleKeepalive;
+        }
+        if (_end) return Progress::Done;
+        if (session.hasView()) session.synchronise(true, false);
+        if (now >= *_nextKeepalive) {
+            // Keeps NAT tables alive, and finds out whether the client is there.
+            session.writer().status("OK", "", "Still here");
+            _nextKeepalive = now + session.policy().idleKeepalive;
+        }
+        session.wakeAt(*_nextKeepalive);
+        return Progress::Waiting;
+    }
+
+    Reply reply() override { return *_end; }
+    [[nodiscard]] bool wantsLines() const override { return !_end; }
+
+    void line(std::string_view text, bool) override {
+        const bool isDone = text.size() == 4 && (text[0] | 32) == 'd' && (text[1] | 32) == 'o' &&
+                            (text[2] | 32) == 'n' && (text[3] | 32) == 'e';
+        _end = isDone ? Reply::ok("IDLE completed") : Reply::bad("Expected DONE");
+    }
+
+private:
+    std::optional<std::chrono::steady_clock::time_point> _nextKeepalive;
+    std::optional<Reply> _end;
+};
+
+}  // namespace
+
+std::unique_ptr<Execution> startIdle(Session&, Arguments&&) {
+    return std::make_unique<IdleExecution>();
+}
+
+}  // namespace imapd

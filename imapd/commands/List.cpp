@@ -1,0 +1,260 @@
+#include "imapd/commands/List.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "imapd/commands/ListEntry.h"
+#include "imapd/commands/ListPattern.h"
+#include "imapd/commands/Status.h"
+#include "imapd/commands/TimeSlice.h"
+#include "imapd/session/Session.h"
+#include "imapd/session/UserMail.h"
+
+namespace imapd {
+
+using maildir::MailboxEntry;
+using maildir::MailboxName;
+
+namespace {
+
+// What is known of a name that may be listed.
+struct Candidate {
+    bool exists = false;  // as a mailbox, or as a level above some
+    bool isSelectable = false;
+    bool isSubscribed = false;
+    bool hasChildren = false;
+    bool hasSubscribedChildren = false;
+};
+
+using Candidates = std::map<MailboxName, Candidate>;
+
+template <class Function>
+void eachSuperior(const MailboxName& name, Function&& function) {
+    MailboxName superior = name;
+    while (superior.levels.size() > 1) {
+        superior.levels.pop_back();
+        function(superior);
+    }
+}
+
+Candidates gather(const UserMail& mail, const ClientNames& names, bool needsSubscriptions) {
+    Candidates candidates;
+    for (const MailboxEntry& entry : mail.tree().list()) {
+        Candidate& candidate = candidates[entry.name];
+        candidate.exists = true;
+        candidate.isSelectable = entry.isSelectable;
+    }
+    // With the prefix "INBOX." every mailbox lies below INBOX, as the client sees it (RFC 3348).
+    if (mail.prefix().size() == 6 && mail.nameOf(mail.prefix().substr(0, 5)).isInbox() && candidates.size() > 1) {
+        candidates[MailboxName::inbox()].hasChildren = true;
+    }
+    if (needsSubscriptions) {
+        for (const MailboxName& name : mail.tree().subscriptions()) {
+            candidates[candidates.contains(name) ? name : names.meant(name).value_or(name)].isSubscribed = true;
+        }
+    }
+    std::vector<std::pair<MailboxName, Candidate>> all(candidates.begin(), candidates.end());
+    for (const auto& [name, candidate] : all) {
+        eachSuperior(
+            name, [&, isThere = candidate.exists, isSubscribed = candidate.isSubscribed](const MailboxName& above) {
+                if (!isThere && !isSubscribed) return;
+                Candidate& superior = candidates[above];  // a level of a subscribed name may be no mailbox at all
+                superior.hasChildren = superior.hasChildren || isThere;
+                superior.hasSubscribedChildren = superior.hasSubscribedChildren || isSubscribed;
+            });
+    }
+    return candidates;
+}
+
+// INBOX first, then in the order of names.
+std::vector<std::pair<MailboxName, Candidate>> inOrder(Candidates candidates) {
+    std::vector<std::pair<MailboxName, Candidate>> ordered;
+    ordered.reserve(candidates.size());
+    if (auto inbox = candidates.extract(MailboxName::inbox())) ordered.emplace_back(inbox.key(), inbox.mapped());
+    for (auto& each : candidates) ordered.emplace_back(each.first, each.second);
+    return ordered;
+}
+
+std::vector<ListPattern> patternsOf(const UserMail& mail, const std::string& reference,
+                                    const std::vector<std::string>& given) {
+    std::vector<ListPattern> patterns;
+    for (const std::string& each : given) {
+        patterns.emplace_back(mail.comparable(reference + each), mail.delimiter());
+    }
+    return patterns;
+}
+
+// An empty pattern asks for the delimiter and the root of the reference (RFC 3501 6.3.8).
+void writeRoot(Session& session, std::string_view response, const std::string& reference) {
+    std::string root = reference;
+    const std::size_t end = root.find(session.mail().delimiter());
+    root = end == std::string::npos ? std::string() : root.substr(0, end + 1);
+    writeEntry(session, {.response = response, .attributes = {"\\Noselect"}, .wireName = root});
+}
+
+// Row V0031: where it is asked for, a reference that is no level of the hierarchy lists nothing.
+bool isNoLevel(Session& session, const std::string& reference) {
+    const UserMail& mail = session.mail();
+    if (!session.policy().strictReference || reference.empty() || reference == mail.prefix()) return false;
+    if (reference.back() != mail.delimiter()) return true;
+    try {
+        const MailboxName level = mail.existingNameOf(reference);
+        return !mail.tree().exists(level) && !mail.tree().hasChildren(level);
+    } catch (const maildir::Error& error) {
+        if (error.kind() != maildir::ErrorKind::InvalidName) throw;
+        return true;
+    }
+}
+
+class ListExecution : public Execution {
+public:
+    ListExecution(Session& session, List command, std::string response)
+        : _command(std::move(command)),
+          _response(std::move(response)),
+          _patterns(patternsOf(session.mail(), _command.reference, _command.patterns)),
+          _names(session.mail().clientNames()),
+          _candidates(inOrder(gather(session.mail(), _names, _command.selectSubscribed || _command.returnSubscribed))),
+          _specialUses(session.mail().specialUses()) {}
+
+    Progress step(Session& session) override {
+        const TimeSlice slice;
+        while (_status || _next < _candidates.size()) {
+            if (session.outputIsFull() || slice.isOver()) return Progress::Again;
+            if (_status) {
+                if (!stepStatus(session, slice)) return Progress::Again;
+                continue;
+            }
+            const auto& [name, candidate] = _candidates[_next++];
+            list(session, name, candidate);
+        }
+        return Progress::Done;
+    }
+
+    Reply reply() override { return Reply::ok(_response + " completed"); }
+
+private:
+    void list(Session& session, const MailboxName& name, const Candidate& candidate) {
+        const UserMail& mail = session.mail();
+        const std::string wireName = mail.wireNameOf(_names.shown(name));
+        const std::string comparable = mail.comparable(wireName);
+        if (std::none_of(_patterns.begin(), _patterns.end(),
+                         [&](const ListPattern& each) { return each.matches(comparable); }))
+            return;
+        const auto own = _specialUses.find(name);
+        std::vector<std::string> uses = own != _specialUses.end() ? own->second : std::vector<std::string>();
+        if (_response == "XLIST" && name.isInbox()) uses.emplace_back("\\Inbox");
+        const bool hasChildInfo = _command.selectRecursiveMatch && candidate.hasSubscribedChildren;
+        if (_command.selectSubscribed && !candidate.isSubscribed && !hasChildInfo) return;
+        if (!_command.selectSubscribed && !candidate.exists) return;
+        if (_command.selectSpecialUse && uses.empty()) return;
+        std::vector<std::string> attributes = attributesOf(candidate, uses);
+        // RFC 3501 7.2.2: mail has come since the mailbox was last selected.
+        if (session.policy().tellsMarked && candidate.isSelectable && mail.tree().hasNewMail(name)) {
+            attributes.emplace_back("\\Marked");
+        }
+        writeEntry(session, {.response = _response,
+                             .attributes = std::move(attributes),
+                             .wireName = wireName,
+                             .hasChildInfo = hasChildInfo});
+        if (!_command.returnStatus.empty() && candidate.isSelectable) {
+            try {
+                _status.emplace(mail.open(name), wireName, _command.returnStatus);
+            } catch (const maildir::Error&) {
+                _status.reset();  // RFC 5819 2: what cannot be told is left out
+            }
+        }
+    }
+
+    [[nodiscard]] std::vector<std::string> attributesOf(const Candidate& candidate,
+                                                        const std::vector<std::string>& uses) const {
+        std::vector<std::string> attributes;
+        if (!candidate.exists)
+            attributes.emplace_back("\\NonExistent");  // RFC 5258 3: implies \Noselect
+        else if (!candidate.isSelectable)
+            attributes.emplace_back("\\Noselect");
+        if (_command.returnSubscribed || _command.selectSubscribed) {
+            if (candidate.isSubscribed) attributes.emplace_back("\\Subscribed");
+        }
+        attributes.emplace_back(candidate.hasChildren ? "\\HasChildren" : "\\HasNoChildren");  // RFC 3348
+        // In a plain LIST too: macOS Mail takes them from there, without asking.
+        attributes.insert(attributes.end(), uses.begin(), uses.end());
+        return attributes;
+    }
+
+    bool stepStatus(Session& session, const TimeSlice& slice) {
+        try {
+            if (!_status->step(session, slice)) return false;
+        } catch (const maildir::Error& error) {
+            session.log(std::string("LIST with STATUS: ") + error.what());
+        }
+        _status.reset();
+        return true;
+    }
+
+    List _command;
+    std::string _response;
+    std::vector<ListPattern> _patterns;
+    ClientNames _names;
+    std::vector<std::pair<MailboxName, Candidate>> _candidates;
+    UserMail::SpecialUses _specialUses;
+    std::size_t _next = 0;
+    std::optional<StatusWork> _status;
+};
+
+}  // namespace
+
+std::unique_ptr<Execution> startList(Session& session, Arguments&& arguments) {
+    List& command = std::get<List>(arguments);
+    if (isNoLevel(session, command.reference)) return finished(Reply::ok("LIST completed"));
+    if (!command.isExtended && command.patterns.size() == 1 && command.patterns.front().empty()) {
+        writeRoot(session, "LIST", command.reference);
+        return finished(Reply::ok("LIST completed"));
+    }
+    if (command.selectRecursiveMatch && !command.selectSubscribed) {
+        return finished(Reply::bad("RECURSIVEMATCH needs another selection option"));  // RFC 5258 3.1
+    }
+    if (std::find(command.returnStatus.begin(), command.returnStatus.end(), StatusItem::HighestModSeq) !=
+        command.returnStatus.end()) {
+        return finished(Reply::bad("HIGHESTMODSEQ is not offered"));
+    }
+    return std::make_unique<ListExecution>(session, std::move(command), "LIST");
+}
+
+std::unique_ptr<Execution> startXList(Session& session, Arguments&& arguments) {
+    XList& command = std::get<XList>(arguments);
+    if (isNoLevel(session, command.reference)) return finished(Reply::ok("XLIST completed"));
+    List list;
+    list.reference = std::move(command.reference);
+    list.patterns.push_back(std::move(command.pattern));
+    return std::make_unique<ListExecution>(session, std::move(list), "XLIST");
+}
+
+std::unique_ptr<Execution> startLsub(Session& session, Arguments&& arguments) {
+    const Lsub& command = std::get<Lsub>(arguments);
+    const UserMail& mail = session.mail();
+    if (isNoLevel(session, command.reference)) return finished(Reply::ok("LSUB completed"));
+    if (command.pattern.empty()) {
+        writeRoot(session, "LSUB", command.reference);
+        return finished(Reply::ok("LSUB completed"));
+    }
+    const ListPattern pattern(mail.comparable(command.reference + command.pattern), mail.delimiter());
+    const ClientNames names = mail.clientNames();
+    const bool stopsAtLevels = !command.pattern.empty() && command.pattern.back() == '%';
+    for (const auto& [name, candidate] : inOrder(gather(mail, names, true))) {
+        // A level above subscribed names is listed as \Noselect where the pattern ends at levels (RFC 3501 6.3.9).
+        const bool isLevel = stopsAtLevels && candidate.hasSubscribedChildren;
+        if (!candidate.isSubscribed && !isLevel) continue;
+        const std::string wireName = mail.wireNameOf(names.shown(name));
+        if (!pattern.matches(mail.comparable(wireName))) continue;
+        std::vector<std::string> attributes;
+        if (!candidate.isSubscribed) attributes.emplace_back("\\Noselect");
+        writeEntry(session, {.response = "LSUB", .attributes = attributes, .wireName = wireName});
+    }
+    return finished(Reply::ok("LSUB completed"));
+}
+
+}  // namespace imapd

@@ -1,0 +1,15 @@
+// NAMESPACE (RFC 2342).
+#pragma once
+
+#include <memory>
+
+#include "imapd/parser/Command.h"
+#include "imapd/session/Execution.h"
+
+namespace imapd {
+
+class Session;
+
+std::unique_ptr<Execution> startNamespace(Session& session, Arguments&& arguments);
+
+}  // namespace imapd

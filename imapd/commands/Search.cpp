@@ -1,0 +1,189 @@
+#include "imapd/commands/Search.h"
+
+#include <algorithm>
+#include <ctime>
+
+#include "imapd/commands/SearchProgram.h"
+#include "imapd/commands/TimeSlice.h"
+#include "imapd/commands/ViewedMessage.h"
+#include "imapd/session/Session.h"
+
+namespace imapd {
+
+using maildir::Error;
+using maildir::ErrorKind;
+using maildir::RecordRef;
+using maildir::Snapshot;
+
+namespace {
+
+class SearchExecution : public Execution {
+public:
+    SearchExecution(Session& session, const Search& search, SearchProgram program)
+        : _search(search),
+          _program(std::move(program)),
+          _shown(session.view().sharedShown()),
+          _newest(session.view().mailbox().snapshot()),
+          _columns(session.view().mailbox().shared_from_this()) {
+        _search.key = {};  // is in the program
+    }
+
+    Progress step(Session& session) override {
+        const TimeSlice slice;
+        for (; _next < _shown->size(); ++_next) {
+            if (slice.isOver()) return Progress::Again;
+            const RecordRef shown = _shown->at(_next);
+            if (matches(session, shown)) {
+                _uids.push_back(shown->uid);
+                _numbers.push_back(_search.isUid ? shown->uid.value : static_cast<std::uint32_t>(_next + 1));
+            }
+        }
+        _columns.keep();
+        tell(session);
+        if (_search.returnSave) save(session);
+        return Progress::Done;
+    }
+
+    Reply reply() override { return Reply::ok("Search completed"); }
+    [[nodiscard]] std::optional<Advance> advance() const override { return Advance{_next, _shown->size()}; }
+
+private:
+    bool matches(Session& session, const RecordRef& shown) {
+        // The newest flags; a message that another session expunged keeps those that the view shows.
+        const std::optional<RecordRef> newest = _newest == _shown ? shown : _newest->find(shown->uid);
+        ViewedMessage message(session, newest ? *newest : shown, newest ? _newest->keywords() : _shown->keywords(),
+                              _columns);
+        try {
+            return _program.matches(message);
+        } catch (const Error& error) {
+            // RFC 2180 4.3: what is gone is not found.
+            if (error.kind() != ErrorKind::Expunged) throw;
+            return false;
+        }
+    }
+
+    void tell(Session& session) const {
+        ResponseWriter writer = session.writer();
+        // RFC 9051 6.4.4: without RETURN, IMAP4rev2 answers as with RETURN (ALL).
+        if (!_search.hasReturn && !session.features().rev2) return writer.search(_numbers);
+        const bool wantsNothing =
+            !_search.returnMin && !_search.returnMax && !_search.returnAll && !_search.returnCount;
+        if (wantsNothing && _search.returnSave) return;  // RFC 5182 section 1
+        ExtendedResult result;
+        result.isUid = _search.isUid;
+        // RFC 4731 3.1: without a match there is no MIN, MAX, ALL.
+        if (_search.returnMin && !_numbers.empty()) result.min = _numbers.front();
+        if (_search.returnMax && !_numbers.empty()) result.max = _numbers.back();
+        if (_search.returnAll || wantsNothing) result.all = compactSet(std::span<const std::uint32_t>(_numbers));
+        if (_search.returnCount) result.count = _numbers.size();
+        writer.esearch(session.tag(), result);
+    }
+
+    // RFC 5182 2.4: with MIN or MAX alone, only these are saved.
+    void save(Session& session) {
+        const bool savesAll = _search.returnAll || _search.returnCount || (!_search.returnMin && !_search.returnMax);
+        if (!savesAll && !_uids.empty()) {
+            std::vector<Uid> ends;
+            if (_search.returnMin) ends.push_back(_uids.front());
+            if (_search.returnMax && (ends.empty() || _uids.size() > 1)) ends.push_back(_uids.back());
+            _uids = std::move(ends);
+        }
+        session.view().saveResult(std::move(_uids));
+    }
+
+    Search _search;
+    SearchProgram _program;
+    std::shared_ptr<const Snapshot> _shown, _newest;
+    SearchColumns _columns;
+    std::size_t _next = 0;
+    std::vector<Uid> _uids;
+    std::vector<std::uint32_t> _numbers;
+};
+
+std::string upperCase(std::string text) {
+    for (char& c : text) {
+        if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+    }
+    return text;
+}
+
+// RFC 3501 6.4.4: US-ASCII and UTF-8 always, others as the library knows them and the admin lets them (row V0037).
+bool isCharsetAllowed(const Policy& policy, const std::string& charset) {
+    const std::vector<std::string>& allowed = policy.searchCharsets;
+    if (!allowed.empty()) {
+        return std::any_of(allowed.begin(), allowed.end(),
+                           [&](const auto& name) { return upperCase(name) == charset; });
+    }
+    return charset == "US-ASCII" || charset == "UTF-8" || maildir::isKnownCharset(charset);
+}
+
+std::string badCharsetCode(const Policy& policy) {
+    std::string code = "BADCHARSET (";
+    if (policy.searchCharsets.empty()) {
+        code += "US-ASCII UTF-8";
+    } else {
+        for (std::size_t i = 0; i < policy.searchCharsets.size(); ++i) {
+            if (i > 0) code += ' ';
+            code += policy.searchCharsets[i];
+        }
+    }
+    return code + ')';
+}
+
+// Numbers past the end name no message here: a search for what is not there finds nothing, as Dovecot answers.
+SequenceSet clipped(const SequenceSet& set, std::size_t messages) {
+    SequenceSet result;
+    result.isSavedResult = set.isSavedResult;
+    const auto last = static_cast<std::uint32_t>(messages);
+    for (const SequenceSet::Range& range : set.ranges) {
+        const std::uint32_t a = range.first == 0 ? last : range.first, b = range.last == 0 ? last : range.last;
+        const std::uint32_t low = std::min(a, b), high = std::min(std::max(a, b), last);
+        if (low != 0 && low <= high) result.ranges.push_back({low, high});
+    }
+    return result;
+}
+
+std::variant<SearchProgram, Reply> compile(Session& session, const Search& search, const std::string& charset) {
+    const View& view = session.view();
+    const auto decode = [&charset](const std::string& text) {
+        // Without CHARSET, and in what calls itself US-ASCII, clients send UTF-8.
+        const bool isUtf8 = charset.empty() || charset == "US-ASCII" || charset == "UTF-8";
+        return maildir::toUtf8(text, isUtf8 ? "UTF-8" : charset).value_or(text);
+    };
+    const auto resolve = [&view](const SequenceSet& set, bool isUid) -> std::optional<UidRanges> {
+        const std::optional<std::vector<Uid>> uids = view.resolve(isUid ? set : clipped(set, view.size()), isUid);
+        if (!uids) return std::nullopt;
+        return UidRanges(*uids, view.shown());
+    };
+    return SearchProgram::compile(search.key, decode, resolve, std::time(nullptr));
+}
+
+std::unique_ptr<Execution> begin(Session& session, const Search& search) {
+    const std::string charset = upperCase(search.charset);
+    const WireFeatures& features = session.features();
+    if (!charset.empty() && features.utf8Accept) {
+        return finished(Reply::bad("CHARSET is not possible once UTF8=ACCEPT is enabled"));  // RFC 6855 section 3
+    }
+    std::optional<Reply> refusal;
+    if (!charset.empty() && !isCharsetAllowed(session.policy(), charset)) {
+        refusal = Reply::no("Unknown charset", badCharsetCode(session.policy()));
+    } else {
+        std::variant<SearchProgram, Reply> program = compile(session, search, charset);
+        if (SearchProgram* compiled = std::get_if<SearchProgram>(&program)) {
+            // RFC 5182 2.1: a NO leaves an empty result; "$" in the keys is resolved by now.
+            if (search.returnSave) session.view().saveResult({});
+            return std::make_unique<SearchExecution>(session, search, std::move(*compiled));
+        }
+        refusal = std::get<Reply>(std::move(program));
+    }
+    if (search.returnSave && refusal->status == Reply::No) session.view().saveResult({});
+    return finished(std::move(*refusal));
+}
+
+}  // namespace
+
+std::unique_ptr<Execution> startSearch(Session& session, Arguments&& arguments) {
+    return begin(session, std::get<Search>(arguments));
+}
+
+}  // namespace imapd

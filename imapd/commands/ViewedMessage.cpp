@@ -1,0 +1,127 @@
+#include "imapd/commands/ViewedMessage.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "imapd/session/Session.h"
+#include "imapd/session/SizeOf.h"
+#include "maildir/message/CaseFold.h"
+#include "maildir/message/Header.h"
+
+namespace imapd {
+
+namespace {
+
+bool isNamed(std::string_view name, const std::string& upper) {
+    return std::equal(name.begin(), name.end(), upper.begin(), upper.end(),
+                      [](char a, char b) { return (a >= 'a' && a <= 'z' ? a - 'a' + 'A' : a) == b; });
+}
+
+// A value with its fold removed holds no line end, so that lines can keep several apart.
+std::string joined(const std::vector<std::string>& values) {
+    std::string lines;
+    for (const std::string& value : values) {
+        lines += value;
+        lines += '\n';
+    }
+    return lines;
+}
+
+std::vector<std::string> split(std::string_view lines) {
+    std::vector<std::string> values;
+    for (std::size_t at = 0; at < lines.size();) {
+        const std::size_t end = std::min(lines.find('\n', at), lines.size());
+        values.emplace_back(lines.substr(at, end - at));
+        at = end + 1;
+    }
+    return values;
+}
+
+// A number as a value of a column.
+std::string octetsOf(std::int64_t number) {
+    std::string octets(sizeof number, '\0');
+    std::memcpy(octets.data(), &number, sizeof number);
+    return octets;
+}
+
+std::int64_t numberIn(std::string_view octets) {
+    std::int64_t number = 0;
+    std::memcpy(&number, octets.data(), sizeof number);
+    return number;
+}
+
+}  // namespace
+
+ViewedMessage::ViewedMessage(Session& session, const maildir::RecordRef& record, const maildir::KeywordTable& keywords,
+                             SearchColumns& columns)
+    : _session(&session),
+      _record(record),
+      _keywords(&keywords),
+      _columns(&columns),
+      _content(session.view().mailbox(), record->uid) {}
+
+bool ViewedMessage::hasKeyword(std::string_view name) const {
+    if (!_session->policy().keywords.shows(name)) return false;
+    const std::optional<std::size_t> index = _keywords->indexOf(name);
+    return index && _record->keywords.test(*index);
+}
+
+bool ViewedMessage::isRecent() const {
+    return _session->view().isRecent(_record->uid);
+}
+
+std::int64_t ViewedMessage::internalDate() {
+    const std::string_view octets = _columns->value("internaldate", _record->uid, [this] {
+        return octetsOf(_session->view().mailbox().internalDate(_record->uid));
+    });
+    return numberIn(octets);
+}
+
+std::uint64_t ViewedMessage::octets() {
+    return messageOctets(*_session, _record);
+}
+
+std::string_view ViewedMessage::foldedHeader(const std::string& name) {
+    return _columns->value(name, _record->uid, [&] {
+        std::string folded;
+        for (const std::string& value : headerValues(name)) {
+            maildir::foldCase(value, folded);
+            folded += '\n';
+        }
+        return folded;
+    });
+}
+
+std::optional<std::int64_t> ViewedMessage::sentDay() {
+    const std::string_view octets = _columns->value("sent day", _record->uid, [this] {
+        const std::vector<std::string> values = headerValues("DATE");
+        const auto day = values.empty() ? std::nullopt : sentDayOf(values.front());
+        return day ? octetsOf(*day) : std::string();
+    });
+    if (octets.empty()) return std::nullopt;
+    return numberIn(octets);
+}
+
+std::vector<std::string> ViewedMessage::headerValues(const std::string& name) {
+    constexpr std::size_t maxKeyOctets = 128;
+    const std::string key = "values1 " + name;
+    const bool isKept = key.size() <= maxKeyOctets;
+    if (isKept) {
+        if (const std::shared_ptr<const std::string> known = _content.derived(key)) return split(*known);
+    }
+    std::vector<std::string> values;
+    for (const maildir::HeaderField& field : maildir::headerFields(_content.header())) {
+        if (!isNamed(field.name, name)) continue;
+        std::string value = maildir::decodeEncodedWords(maildir::unfold(field.value));
+        std::replace(value.begin(), value.end(), '\n', ' ');  // an encoded-word may hide one
+        values.push_back(std::move(value));
+    }
+    if (isKept) _content.storeDerived(key, joined(values));
+    return values;
+}
+
+std::vector<bool> ViewedMessage::textHas(const std::vector<const maildir::SearchPattern*>& patterns, bool withHeaders) {
+    return maildir::searchMessage(_content.file(), _content.structure(), patterns, withHeaders);
+}
+
+}  // namespace imapd

@@ -1,0 +1,41 @@
+// A message of a session's view as SEARCH looks at it. Dates and header values are kept, side by side in columns and as
+// derived facts, so that the next search of the same field reads no file.
+#pragma once
+
+#include <optional>
+
+#include "imapd/commands/MessageContent.h"
+#include "imapd/commands/SearchColumns.h"
+#include "imapd/commands/SearchSubject.h"
+
+namespace imapd {
+
+class Session;
+
+class ViewedMessage : public SearchSubject {
+public:
+    // record and keywords belong to one snapshot, which outlives this, as do the columns.
+    ViewedMessage(Session& session, const maildir::RecordRef& record, const maildir::KeywordTable& keywords,
+                  SearchColumns& columns);
+
+    [[nodiscard]] maildir::Uid uid() const override { return _record->uid; }
+    [[nodiscard]] maildir::FlagSet flags() const override { return _record->flags; }
+    [[nodiscard]] bool hasKeyword(std::string_view name) const override;
+    [[nodiscard]] bool isRecent() const override;
+    std::int64_t internalDate() override;
+    std::uint64_t octets() override;
+    std::string_view foldedHeader(const std::string& name) override;
+    std::optional<std::int64_t> sentDay() override;
+    std::vector<bool> textHas(const std::vector<const maildir::SearchPattern*>& patterns, bool withHeaders) override;
+
+private:
+    std::vector<std::string> headerValues(const std::string& name);
+
+    Session* _session;
+    maildir::RecordRef _record;
+    const maildir::KeywordTable* _keywords;
+    SearchColumns* _columns;
+    MessageContent _content;
+};
+
+}  // namespace imapd

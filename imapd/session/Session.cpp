@@ -1,0 +1,526 @@
+#include "imapd/session/Session.h"
+
+#include <algorithm>
+#include <exception>
+
+#include "imapd/response/ErrorReply.h"
+#include "imapd/session/AppendReception.h"
+#include "imapd/session/BrokenResponse.h"
+#include "imapd/session/Services.h"
+#include "imapd/session/SignIn.h"
+#include "imapd/session/UserMail.h"
+
+namespace imapd {
+
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+// Before log-in a command is short: what is longer is no client.
+constexpr std::size_t strangersLineOctets = 8192;
+constexpr std::uint64_t strangersLiteralOctets = 8192;
+// AUTHENTICATE's answers (RFC 3501 leaves the length open; tokens of OAuth and Kerberos are long) and IDLE's DONE.
+constexpr std::size_t answerOctets = 65536;
+
+ReaderLimits limitsFor(const Policy& policy, bool isAuthenticated) {
+    ReaderLimits limits;
+    if (!isAuthenticated) {
+        limits.lineOctets = strangersLineOctets;
+        limits.setLineOctets = answerOctets;  // AUTHENTICATE with an initial response
+        limits.literalOctets = strangersLiteralOctets;
+        limits.totalLiteralOctets = 4 * strangersLiteralOctets;
+        limits.sinkOctets = policy.maxMessageOctets;  // refused with a reason where it begins
+        return limits;
+    }
+    limits.setLineOctets = policy.maxLineOctets;
+    limits.literalOctets = policy.maxLiteralOctets;
+    limits.totalLiteralOctets = 4 * policy.maxLiteralOctets;
+    limits.sinkOctets = policy.maxMessageOctets;
+    return limits;
+}
+
+// Names that clients send may hold anything; a line of the log stays a line.
+std::string printable(std::string_view text) {
+    std::string result;
+    for (const char c : text.substr(0, 200)) {
+        const auto octet = static_cast<unsigned char>(c);
+        result += octet < 0x20 || octet == 0x7f ? '?' : c;
+    }
+    return result;
+}
+
+class FinishedExecution : public Execution {
+public:
+    explicit FinishedExecution(Reply reply) : _reply(std::move(reply)) {}
+    Progress step(Session&) override { return Progress::Done; }
+    Reply reply() override { return std::move(_reply); }
+
+private:
+    Reply _reply;
+};
+
+}  // namespace
+
+std::unique_ptr<Execution> finished(Reply reply) {
+    return std::make_unique<FinishedExecution>(std::move(reply));
+}
+
+Session::Session(std::shared_ptr<Services> services, PeerFacts peer, Waker waker,
+                 std::optional<maildock::Account> preauthenticated)
+    : _services(std::move(services)),
+      _policy(_services->policy()),
+      _peer(std::move(peer)),
+      _tls(_peer.tls),
+      _waker(std::move(waker)),
+      _preauthenticated(std::move(preauthenticated)),
+      _reader(limitsFor(*_policy, false)),
+      _begun(Clock::now()),
+      _lastActivity(_begun) {
+    _tls.isActive = _tls.isActive || _peer.isTls;
+    _features.sevenBit = _policy->sevenBit;
+    _isAdmitted = _services->admitConnection(_peer.client.host().toString());
+}
+
+Session::~Session() = default;
+
+void Session::log(const std::string& text) {
+    _services->log("session " + std::to_string(_peer.connectionId) + " user " +
+                   (_user.empty() ? std::string("-") : printable(_user)) + " peer " + _peer.client.toString() + ": " +
+                   printable(text));
+}
+
+// --- Conversation
+
+Wants Session::begin(Output& out) {
+    _out = &out;
+    if (!_isAdmitted) {
+        log("refused: too many connections");
+        close("UNAVAILABLE",
+              "Too many connections: close some, or ask the admin to raise imap.limit.perAddress, "
+              "imap.limit.unauthenticated or imap.limit.connections");
+    } else if (_preauthenticated) {
+        greetPreauthenticated();
+    } else {
+        writer().status("OK", _policy->announceCapability ? "CAPABILITY " + capabilityText() : std::string(),
+                        "Maildock is ready");
+    }
+    return wants();
+}
+
+// RFC 3501 7.1.4
+void Session::greetPreauthenticated() {
+    Reply reply;
+    try {
+        reply = openMail(*this, *_preauthenticated, "PREAUTH");
+    } catch (const maildir::Error& error) {
+        log("cannot open the mail of " + _preauthenticated->user + ": " + error.what());
+        reply = Reply::no("Your mail cannot be opened; the admin's log tells why", "CONTACTADMIN");
+    }
+    _preauthenticated.reset();
+    if (reply.status != Reply::Ok) return close(reply.code, reply.text);
+    writer().status("PREAUTH", reply.code, "Maildock is ready, logged in as " + printable(_user));
+    tellNotice();
+}
+
+Wants Session::tlsStarted(const TlsFacts& facts, Output& out) {
+    _out = &out;
+    _tls = facts;
+    _tls.isActive = true;
+    _startsTls = false;
+    _backlog.clear();
+    _reader.dropUnconsumed();
+    return wants();
+}
+
+void Session::shutdown(Output& out) {
+    _out = &out;
+    // A BYE inside a literal would be taken for the message: then the connection just ends.
+    if (!_execution || _isWaiting) writer().status("BYE", "UNAVAILABLE", "Maildock is going down; try again later");
+    _closes = true;
+}
+
+void Session::ended() noexcept {
+    try {
+        if (_state != State::NotAuthenticated && !_user.empty()) {
+            log("disconnected");
+            _services->departUser(_user, _peer.client.host().toString());
+        }
+        if (_isAdmitted) _services->departConnection(_peer.client.host().toString(), _mail != nullptr);
+    } catch (...) {  // NOLINT(bugprone-empty-catch): nobody is left to tell
+    }
+    // These may touch files, too. Without the user's rights what is left behind is cleaned up later.
+    std::optional<maildir::FileIdentity::Scope> scope;
+    try {
+        scope.emplace(_identity);
+    } catch (...) {  // NOLINT(bugprone-empty-catch): nobody is left to tell
+    }
+    _execution.reset();
+    _reception.reset();
+    _view.reset();
+    _mail.reset();
+}
+
+Wants Session::converse(std::string_view input, Output& out) {
+    if (!input.empty()) _lastActivity = Clock::now();
+    return turn(input, out);
+}
+
+Wants Session::turn(std::string_view input, Output& out) {
+    _out = &out;
+    _wantsAgain = false;
+    if (_backlog.empty()) {
+        _reader.give(input);
+    } else {
+        _backlog.append(input);
+        _reader.give(_backlog);
+    }
+    run();
+    tellUnasked();
+    const std::string_view left = _startsTls || _closes ? std::string_view() : _reader.unconsumed();
+    if (left.empty()) {
+        std::string().swap(_backlog);
+    } else {
+        std::string rest(left);
+        _backlog.swap(rest);
+    }
+    _reader.dropUnconsumed();
+    if (!_closes && !_startsTls) checkDeadlines();
+    return wants();
+}
+
+Wants Session::wants() {
+    Wants wants;
+    wants.close = _closes;
+    wants.startTls = _startsTls;
+    wants.again = _wantsAgain && !_closes;
+    // While a command is at work, what the client pipelines waits in the socket.
+    wants.input = !_closes && !_startsTls && !_wantsAgain && (!_execution || _execution->wantsLines());
+    std::optional<Clock::time_point> deadline = _wakeAt;
+    const auto atMost = [&deadline](Clock::time_point when) { deadline = deadline ? std::min(*deadline, when) : when; };
+    if (_state == State::NotAuthenticated)
+        atMost(_begun + _policy->unauthenticatedTimeout);
+    else if (!_execution)
+        atMost(_lastActivity + _policy->inactivityTimeout);
+    wants.deadline = deadline;
+    return wants;
+}
+
+void Session::checkDeadlines() {
+    const auto now = Clock::now();
+    // RFC 3501 5.4. A client in IDLE is not idle: its keep-alive finds out whether it is there.
+    if (_state == State::NotAuthenticated && now >= _begun + _policy->unauthenticatedTimeout && !_isWaiting) {
+        log("no log-in in time");
+        close("", "You did not log in within " + std::to_string(_policy->unauthenticatedTimeout.count()) + " seconds");
+    } else if (!_execution && now >= _lastActivity + _policy->inactivityTimeout) {
+        log("inactive for too long");
+        close("", "Autologout: you were inactive for too long");
+    }
+}
+
+void Session::close(std::string_view code, std::string_view text) {
+    writer().status("BYE", code, text);
+    _closes = true;
+}
+
+// --- the turn of a session
+
+void Session::run() {
+    // A command that closes the connection, or starts TLS, still gets its tagged response.
+    while ((!_closes && !_startsTls) || _execution) {
+        // Anew for each step: a sign-in changes whose rights count.
+        const maildir::FileIdentity::Scope scope(_identity);
+        if (_out->isFull()) {
+            _wantsAgain = true;
+            return;
+        }
+        if (!(_execution ? stepExecution() : takeEvent())) return;
+    }
+}
+
+// True: go on.
+bool Session::stepExecution() {
+    if (_execution->wantsLines()) {
+        std::string line;
+        bool isTooLong = false;
+        if (_reader.nextLine(line, answerOctets, isTooLong)) _execution->line(line, isTooLong);
+    }
+    if (_wakeAt && *_wakeAt <= Clock::now()) _wakeAt.reset();
+    Progress progress = Progress::Done;
+    std::optional<Reply> failed;
+    try {
+        progress = _execution->step(*this);
+    } catch (const BrokenResponse&) {
+        throw;
+    } catch (...) {
+        failed = replyToError(std::current_exception());
+    }
+    _isWaiting = progress == Progress::Waiting;
+    if (progress == Progress::Again) {
+        if (const auto advance = _execution->advance()) tellAdvance(*advance);
+        _wantsAgain = true;
+        return false;
+    }
+    // Another whole line may be there already: "DONE" right behind IDLE.
+    if (progress == Progress::Waiting) return false;
+    _wakeAt.reset();
+    finishCommand(failed ? *failed : _execution->reply());
+    return true;
+}
+
+// RFC 9585: so that a client waits on instead of giving up.
+void Session::tellAdvance(const Advance& advance) {
+    const auto now = Clock::now();
+    if (now < _toldAdvance + _policy->progressInterval) return;
+    _toldAdvance = now;
+    const std::string numbers = std::to_string(advance.done) + " " + std::to_string(advance.goal);
+    std::string tag;
+    ResponseWriter(tag, features()).string(_tag);
+    // A tag may have a bracket in it, which would end the response code; then it goes without what may be left out.
+    const bool isBare = tag.find(']') != std::string::npos;
+    writer().status("OK", isBare ? "INPROGRESS" : "INPROGRESS (" + tag + " " + numbers + ")", "Still at work");
+}
+
+bool Session::takeEvent() {
+    switch (_reader.next()) {
+        case CommandReader::Event::NeedMore:
+            return false;
+        case CommandReader::Event::Continue:
+            writer().continuation("OK");
+            return true;
+        case CommandReader::Event::SinkBegins:
+            beginSink();
+            return true;
+        case CommandReader::Event::SinkData:
+            takeSinkData();
+            return true;
+        case CommandReader::Event::SinkEnds:
+            return true;
+        case CommandReader::Event::Command:
+            startCommand(_reader.takeCommand());
+            return true;
+        case CommandReader::Event::Refused:
+            _reception.reset();
+            answerRefusal(_reader.refusal());
+            return true;
+    }
+    return false;
+}
+
+ParserOptions Session::parserOptions() const {
+    ParserOptions options;
+    options.isStrict = _policy->strictParsing;
+    options.acceptsExtraSpaces = _policy->extraSpaces;
+    options.acceptsTabAfterCommand = _policy->tabAfterCommand;
+    options.acceptsAnyTag = _policy->anyTag;
+    options.maxSearchNesting = _policy->maxSearchNesting;
+    options.utf8Enabled = _features.utf8;
+    return options;
+}
+
+// The message of an APPEND: whether it will be taken is known before its octets come.
+void Session::beginSink() {
+    std::string tag;
+    const auto parsed = parseAppendPrefix(_reader.soFar(), parserOptions(), tag);
+    std::optional<Reply> refusal;
+    if (const auto* error = std::get_if<SyntaxError>(&parsed)) {
+        refusal = Reply::bad(error->text + " (octet " + std::to_string(error->position) + ")");
+    } else if (_state != State::Authenticated && _state != State::Selected) {
+        refusal = Reply::bad("APPEND is not possible before log-in");
+    } else {
+        try {
+            auto reception = std::make_unique<AppendReception>();
+            reception->arguments = std::get<Append>(parsed);
+            reception->mailbox = _mail->open(reception->arguments.mailbox);
+            reception->delivery = reception->mailbox->beginDelivery();
+            _reception = std::move(reception);
+        } catch (const maildir::Error& failure) {
+            if (failure.kind() != maildir::ErrorKind::NotFound) log(std::string("APPEND: ") + failure.what());
+            refusal = replyToTarget(failure);
+        }
+    }
+    if (refusal) {
+        _reader.refuseSink();
+        writer().tagged(tag, *refusal);
+        noteBad(*refusal);
+        return;
+    }
+    const bool asksFirst = _reader.sinkIsSynchronising();
+    _reader.acceptSink();
+    if (asksFirst) writer().continuation("OK");
+}
+
+void Session::takeSinkData() {
+    if (!_reception) return;
+    try {
+        _reception->scan.feed(_reader.sinkData());
+        _reception->delivery->write(_reader.sinkData());
+    } catch (const maildir::Error& error) {
+        log(std::string("APPEND: ") + error.what());
+        std::string tag = readableTag(_reader.soFar().text);
+        _reader.refuseSink();
+        _reception.reset();
+        writer().tagged(tag, replyTo(error));
+    }
+}
+
+void Session::startCommand(const RawCommand& raw) {
+    auto parsed = parse(raw, parserOptions());
+    if (const auto* error = std::get_if<SyntaxError>(&parsed)) {
+        _reception.reset();
+        const Reply reply = error->isLimit
+                                ? Reply::no(error->text, "LIMIT")
+                                : Reply::bad(error->text + " (octet " + std::to_string(error->position) + ")");
+        writer().tagged(error->tag, reply);
+        noteBad(reply);
+        return;
+    }
+    Command& command = std::get<Command>(parsed);
+    _row = &_services->commands().rowOf(command.arguments);
+    _tag = std::move(command.tag);
+    _isUidCommand = command.name.starts_with("UID ");
+    _commandName = std::move(command.name);
+    const bool isAllowed = _state == State::NotAuthenticated ? _row->inNotAuthenticated
+                           : _state == State::Authenticated  ? _row->inAuthenticated
+                                                             : _row->inSelected;
+    if (!isAllowed) {
+        const char* const why = _state == State::NotAuthenticated ? " is not possible before log-in"
+                                : _row->inNotAuthenticated        ? " is not possible after log-in"
+                                                                  : " needs a selected mailbox";
+        _reception.reset();
+        finishCommand(Reply::bad(_commandName + why));
+        return;
+    }
+    if (std::optional<Reply> refusal = _services->commands().refusal(*_policy, command.arguments)) {
+        _reception.reset();
+        finishCommand(*refusal);
+        return;
+    }
+    try {
+        _toldAdvance = Clock::now();
+        _execution = _row->start(*this, std::move(command.arguments));
+    } catch (...) {
+        finishCommand(replyToError(std::current_exception()));
+    }
+}
+
+Reply Session::replyToError(const std::exception_ptr& failure) {
+    try {
+        std::rethrow_exception(failure);
+    } catch (const maildir::Error& error) {
+        const bool isOrdinary =
+            error.kind() == maildir::ErrorKind::NotFound || error.kind() == maildir::ErrorKind::Expunged ||
+            error.kind() == maildir::ErrorKind::AlreadyExists || error.kind() == maildir::ErrorKind::InvalidName;
+        if (!isOrdinary) log(_commandName + ": " + error.what());
+        return _row->namesTarget ? replyToTarget(error) : replyTo(error);
+    } catch (const std::exception& error) {
+        log(_commandName + ": unforeseen: " + error.what());
+    }
+    return Reply::no("Something unforeseen happened; the admin's log tells more", "SERVERBUG");
+}
+
+void Session::finishCommand(const Reply& reply) {
+    _execution.reset();
+    _reception.reset();
+    _isWaiting = false;
+    if (_view && _row->synchronises) synchronise(_row->announcesExpunge || _isUidCommand, _isUidCommand);
+    writer().tagged(_tag, reply);
+    noteBad(reply);
+}
+
+// RFC 3501 5.3: EXPUNGE never, and nothing that the client's buffers might not take. Where the client has not read the
+// last answers, or is in the middle of a command, the next tagged response is soon enough.
+void Session::tellUnasked() {
+    constexpr std::size_t mostPendingOctets = 4096;
+    if (!_policy->tellsUnasked || !_view || _execution || _closes || _startsTls) return;
+    if (!_reader.isBetweenCommands() || _out->pendingOctets() > mostPendingOctets) return;
+    synchronise(false, false, true);
+}
+
+void Session::synchronise(bool mayExpunge, bool withUid, bool onlyIfShort) {
+    View::SyncOptions options;
+    options.onlyIfShort = onlyIfShort;
+    options.mayExpunge = mayExpunge;
+    options.withUid = withUid || _features.rev2;  // RFC 9051 7.5.2: FETCH that was not asked for tells the UID
+    options.announceExternalFlags = _policy->announceExternalFlags;
+    options.existsAfterExpunge = _policy->existsAfterExpunge;
+    try {
+        ResponseWriter responses = writer();
+        _view->synchronise(responses, options);
+    } catch (const maildir::Error& error) {
+        // The command itself is done; what is new will be told later.
+        log(std::string("cannot look for news: ") + error.what());
+    }
+}
+
+void Session::answerRefusal(const CommandReader::Refusal& refusal) {
+    if (refusal.isFatal) {
+        close("", refusal.text);
+        return;
+    }
+    Reply reply = refusal.isLimit && !refusal.isTooBig ? Reply::no(refusal.text, "LIMIT") : Reply::bad(refusal.text);
+    if (refusal.isTooBig) {
+        reply = refusal.isLiteralMinus ? Reply::bad(refusal.text, "TOOBIG") : Reply::no(refusal.text, "TOOBIG");
+    }
+    writer().tagged(refusal.tag, reply);
+    noteBad(reply);
+}
+
+void Session::noteBad(const Reply& reply) {
+    if (reply.status != Reply::Bad) {
+        _badInARow = 0;
+        return;
+    }
+    if (_policy->maxBadCommands != 0 && ++_badInARow >= _policy->maxBadCommands && !_closes) {
+        log("too many bad commands");
+        close("", "Too many bad commands in a row");
+    }
+}
+
+// --- for commands
+
+void Session::select(std::unique_ptr<View> view) {
+    _view = std::move(view);
+    _state = State::Selected;
+}
+
+void Session::unselect() {
+    _view.reset();
+    if (_state == State::Selected) _state = State::Authenticated;
+}
+
+void Session::authenticated(std::unique_ptr<UserMail> mail, std::string user) {
+    _services->signedIn(_peer.client.host().toString());
+    _mail = std::move(mail);
+    _user = std::move(user);
+    _state = State::Authenticated;
+    _reader.setLimits(limitsFor(*_policy, true));
+}
+
+// RFC 3501 7.1: clients show an ALERT to their users.
+void Session::tellNotice() {
+    if (!_policy->notice.empty()) writer().status("OK", _policy->alertAndParse ? "ALERT" : "", _policy->notice);
+}
+
+void Session::logOut(std::string_view byeText) {
+    close("", byeText);
+    _view.reset();
+    if (_state != State::NotAuthenticated) _state = State::LoggedOut;
+}
+
+std::string Session::capabilityText() const {
+    return _services->commands().capabilities(*this);
+}
+
+bool Session::offersTls() const {
+    return _services->hasTls();
+}
+
+void Session::startTls() {
+    _startsTls = true;
+}
+
+void Session::wakeAt(Clock::time_point when) {
+    _wakeAt = when;
+}
+
+}  // namespace imapd

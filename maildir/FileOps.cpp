@@ -1,0 +1,383 @@
+#include "maildir/FileOps.h"
+
+#include "maildir/FileIdentity.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <filesystem>
+#include <future>
+#include <memory>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+namespace maildir {
+
+namespace {
+
+constexpr mode_t permissionBits = 07777;
+constexpr mode_t fileBits = 0666;
+
+std::string directoryPart(const std::string& path) {
+    const auto slash = path.find_last_of('/');
+    if (slash == std::string::npos) return ".";
+    return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+int openRetrying(const std::string& path, int flags, mode_t mode = 0) {
+    int fd = -1;
+    do {
+        fd = ::open(path.c_str(), flags | O_CLOEXEC, mode);
+    } while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
+// A name with a NUL would end early in the system's eyes and so name another file.
+void requireNoNul(const std::string& path) {
+    if (path.find('\0') != std::string::npos) throw Error(ErrorKind::InvalidName, "a path with a NUL octet");
+}
+
+struct stat statusOf(const std::string& path) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0) throw Error::fromErrno("cannot stat", path);
+    return status;
+}
+
+// Gives what was just created the owner of its directory (as root; with a user's own rights it is the user's) and the
+// wanted mode, whatever the umask.
+void adopt(int fd, const struct stat& parent, mode_t mode, const std::string& path) {
+    if (::geteuid() == 0 && !FileIdentity::current() && ::fchown(fd, parent.st_uid, parent.st_gid) != 0) {
+        throw Error::fromErrno("cannot change the owner", path);
+    }
+    if (::fchmod(fd, mode) != 0) throw Error::fromErrno("cannot change the mode", path);
+}
+
+std::string randomHex() {
+    std::array<unsigned char, 8> bytes{};
+    std::size_t filled = 0;
+    while (filled < bytes.size()) {
+        const ssize_t got = ::getrandom(bytes.data() + filled, bytes.size() - filled, 0);
+        if (got < 0 && errno != EINTR) throw Error::fromErrno("no random numbers", {});
+        if (got > 0) filled += static_cast<std::size_t>(got);
+    }
+    static constexpr char digits[] = "0123456789abcdef";
+    std::string text;
+    for (const unsigned char byte : bytes) {
+        text += digits[byte >> 4];
+        text += digits[byte & 15];
+    }
+    return text;
+}
+
+const std::string& hostName() {
+    static const std::string name = [] {
+        std::array<char, 256> buffer{};
+        if (::gethostname(buffer.data(), buffer.size() - 1) != 0) return std::string("localhost");
+        return std::string(buffer.data());
+    }();
+    return name;
+}
+
+constexpr std::chrono::seconds staleLockAge{120};
+// A lock without its whole text: its maker is between two system calls, or died there.
+constexpr std::chrono::seconds unfinishedLockAge{2};
+
+std::string textOfLock(int fd) {
+    std::array<char, 320> buffer{};
+    const ssize_t got = ::pread(fd, buffer.data(), buffer.size(), 0);
+    return got > 0 ? std::string(buffer.data(), static_cast<std::size_t>(got)) : std::string();
+}
+
+// "pid:hostname" of a lock file; 0 when it is not of this host or not understood.
+pid_t localPidIn(std::string_view text) {
+    while (!text.empty() && (text.back() == '\n' || text.back() == '\0')) text.remove_suffix(1);
+    pid_t pid = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), pid);
+    if (error != std::errc() || pid <= 0) return 0;
+    const std::string_view rest(end, static_cast<std::size_t>(text.data() + text.size() - end));
+    return rest == ":" + hostName() ? pid : 0;
+}
+
+}  // namespace
+
+FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
+    if (this != &other) {
+        reset();
+        _fd = other.release();
+    }
+    return *this;
+}
+
+int FileDescriptor::release() {
+    return std::exchange(_fd, -1);
+}
+
+void FileDescriptor::reset() {
+    // Not repeated on EINTR: Linux has closed the descriptor by then, and its number may be another's already.
+    if (_fd >= 0) ::close(std::exchange(_fd, -1));
+}
+
+std::optional<FileDescriptor> openExisting(const std::string& path, int flags) {
+    requireNoNul(path);
+    FileDescriptor file(openRetrying(path, flags));
+    if (file.isOpen()) return file;
+    if (errno == ENOENT) return std::nullopt;
+    throw Error::fromErrno("cannot open", path);
+}
+
+FileDescriptor openDirectory(const std::string& path) {
+    requireNoNul(path);
+    FileDescriptor directory(openRetrying(path, O_RDONLY | O_DIRECTORY));
+    if (!directory.isOpen()) throw Error::fromErrno("cannot open the directory", path);
+    return directory;
+}
+
+FileDescriptor createExclusive(const std::string& path) {
+    requireNoNul(path);
+    const struct stat parent = statusOf(directoryPart(path));
+    FileDescriptor file(openRetrying(path, O_RDWR | O_CREAT | O_EXCL, S_IRUSR | S_IWUSR));
+    if (!file.isOpen()) throw Error::fromErrno("cannot create", path);
+    try {
+        adopt(file.get(), parent, parent.st_mode & fileBits, path);
+    } catch (...) {
+        ::unlink(path.c_str());
+        throw;
+    }
+    return file;
+}
+
+void makeDirectory(const std::string& path) {
+    requireNoNul(path);
+    const struct stat parent = statusOf(directoryPart(path));
+    if (::mkdir(path.c_str(), S_IRWXU) != 0) throw Error::fromErrno("cannot make the directory", path);
+    try {
+        const FileDescriptor made(openRetrying(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+        if (!made.isOpen()) throw Error::fromErrno("cannot open the new directory", path);
+        adopt(made.get(), parent, parent.st_mode & permissionBits, path);
+    } catch (...) {
+        ::rmdir(path.c_str());
+        throw;
+    }
+}
+
+void writeAll(int fd, std::string_view bytes, const std::string& path) {
+    while (!bytes.empty()) {
+        const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+        if (written < 0) {
+            if (errno == EINTR) continue;
+            throw Error::fromErrno("cannot write", path);
+        }
+        bytes.remove_prefix(static_cast<std::size_t>(written));
+    }
+}
+
+std::optional<std::string> readFile(const std::string& path, std::uint64_t maxOctets) {
+    // Non-blocking, so that a FIFO of that name cannot hold us.
+    const auto file = openExisting(path, O_RDONLY | O_NONBLOCK);
+    if (!file) return std::nullopt;
+    struct stat status {};
+    if (::fstat(file->get(), &status) != 0) throw Error::fromErrno("cannot stat", path);
+    if (!S_ISREG(status.st_mode)) throw Error(ErrorKind::Io, "not a regular file", path);
+    const auto tooLarge = [&path] { return Error(ErrorKind::Limit, "the file is too large", path); };
+    if (static_cast<std::uint64_t>(status.st_size) > maxOctets) throw tooLarge();
+
+    std::string content;
+    // One octet more than it has: the last read then says that this was all, without another round.
+    content.resize(static_cast<std::size_t>(status.st_size) + 1);
+    std::size_t filled = 0;
+    for (;;) {
+        const ssize_t got = ::read(file->get(), content.data() + filled, content.size() - filled);
+        if (got < 0) {
+            if (errno == EINTR) continue;
+            throw Error::fromErrno("cannot read", path);
+        }
+        if (got == 0) break;
+        filled += static_cast<std::size_t>(got);
+        if (filled > maxOctets) throw tooLarge();  // it grew while we read
+        if (filled == content.size()) content.resize(content.size() + 4096);
+    }
+    content.resize(filled);
+    return content;
+}
+
+std::size_t readAt(int fd, std::uint64_t offset, std::span<char> into, const std::string& path) {
+    std::size_t have = 0;
+    while (have < into.size()) {
+        const ssize_t got = ::pread(fd, into.data() + have, into.size() - have, static_cast<off_t>(offset + have));
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) throw Error::fromErrno("cannot read", path);
+        if (got == 0) break;
+        have += static_cast<std::size_t>(got);
+    }
+    return have;
+}
+
+void syncData(int fd, const std::string& path) {
+    if (::fdatasync(fd) != 0) throw Error::fromErrno("cannot sync", path);
+}
+
+namespace {
+
+void syncOpenDirectory(const FileDescriptor& directory, const std::string& path) {
+    // EINVAL: a file system that has no notion of it; there is nothing more to be had then.
+    if (::fsync(directory.get()) != 0 && errno != EINVAL) throw Error::fromErrno("cannot sync the directory", path);
+}
+
+}  // namespace
+
+void syncDirectory(const std::string& path) {
+    syncOpenDirectory(openDirectory(path), path);
+}
+
+void syncTogether(int fd, const std::string& path, std::span<const std::string> directories) {
+    // Opened here, with this thread's rights. Both outlive the syncs: a future of async() waits where it ends.
+    std::vector<FileDescriptor> open;
+    for (const std::string& directory : directories) open.push_back(openDirectory(directory));
+    std::vector<std::future<void>> syncs;
+    for (std::size_t i = 0; i < open.size(); ++i) {
+        const auto sync = [&, i] { syncOpenDirectory(open[i], directories[i]); };
+        try {
+            syncs.push_back(std::async(std::launch::async, sync));
+        } catch (const std::system_error&) {
+            sync();  // no thread is to be had
+        }
+    }
+    syncData(fd, path);
+    for (std::future<void>& each : syncs) each.get();
+}
+
+void replaceFile(const std::string& path, std::string_view content) {
+    const std::string temporary = path + ".tmp." + randomHex();
+    FileDescriptor file = createExclusive(temporary);
+    try {
+        writeAll(file.get(), content, temporary);
+        if (::fsync(file.get()) != 0) throw Error::fromErrno("cannot sync", temporary);
+        file.reset();
+        if (::rename(temporary.c_str(), path.c_str()) != 0) throw Error::fromErrno("cannot rename", temporary);
+    } catch (...) {
+        ::unlink(temporary.c_str());
+        throw;
+    }
+    syncDirectory(directoryPart(path));
+}
+
+std::string uniqueSuffix() {
+    struct timespec now {};
+    ::clock_gettime(CLOCK_REALTIME, &now);
+    return std::to_string(now.tv_sec) + "-" + std::to_string(now.tv_nsec / 1000) + "_" + std::to_string(::getpid()) +
+           "_" + randomHex();
+}
+
+std::vector<std::string> listDirectory(const std::string& path) {
+    FileDescriptor directory = openDirectory(path);
+    const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(directory.get()), &::closedir);
+    if (!stream) throw Error::fromErrno("cannot list", path);
+    directory.release();  // the stream's now
+
+    std::vector<std::string> names;
+    for (;;) {
+        errno = 0;
+        // readdir is safe for streams that are not shared between threads, as this one is not.
+        const struct dirent* entry = ::readdir(stream.get());  // NOLINT(concurrency-mt-unsafe)
+        if (!entry) break;
+        const std::string_view name = entry->d_name;
+        if (name != "." && name != "..") names.emplace_back(name);
+    }
+    if (errno != 0) throw Error::fromErrno("cannot list", path);
+    return names;
+}
+
+void removeRecursively(const std::string& path) {
+    requireNoNul(path);
+    // Works on descriptors (openat with O_NOFOLLOW), so a directory exchanged for a link meanwhile is not followed.
+    std::error_code error;
+    std::filesystem::remove_all(path, error);
+    if (error && error.value() != ENOENT) throw Error::fromErrno("cannot remove", path, error.value());
+}
+
+DotLock::DotLock(std::string path, int timeoutMs) : _path(std::move(path)) {
+    using Clock = std::chrono::steady_clock;
+    const auto deadline = Clock::now() + std::chrono::milliseconds(timeoutMs);
+    std::chrono::milliseconds pause(1);
+    while (!tryAcquire()) {
+        removeIfStale();
+        if (tryAcquire()) return;
+        const auto now = Clock::now();
+        if (now >= deadline) throw Error(ErrorKind::Busy, "the lock is held by another", _path);
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - now);
+        std::this_thread::sleep_for(std::min(pause, left + std::chrono::milliseconds(1)));
+        pause = std::min(pause * 2, std::chrono::milliseconds(50));
+    }
+}
+
+bool DotLock::tryAcquire() {
+    try {
+        _file = createExclusive(_path);
+    } catch (const Error& error) {
+        if (error.kind() == ErrorKind::AlreadyExists) return false;
+        throw;
+    }
+    // Flocked before its text is there: nobody finds our number in it while the flock is still free.
+    ::flock(_file.get(), LOCK_EX | LOCK_NB);
+    const std::string holder = std::to_string(::getpid()) + ":" + hostName();
+    try {
+        writeAll(_file.get(), holder, _path);
+    } catch (const Error&) {
+        // A full disk: an empty lock still locks, only that it is known to be stale by its age alone. Expunging, which
+        // makes room, must not fail for it.
+    }
+    struct stat status {};
+    if (::fstat(_file.get(), &status) != 0) {
+        const Error error = Error::fromErrno("cannot stat", _path);
+        ::unlink(_path.c_str());
+        throw error;
+    }
+    _inode = status.st_ino;
+    _device = status.st_dev;
+    return true;
+}
+
+void DotLock::removeIfStale() const {
+    const auto file = openExisting(_path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
+    if (!file) return;
+    struct stat held {};
+    if (::fstat(file->get(), &held) != 0) return;
+
+    const std::string text = textOfLock(file->get());
+    const auto age = ::time(nullptr) - held.st_mtime;
+    const bool isOld = age > staleLockAge.count();
+    const bool isUnfinished = text.find(':') == std::string::npos && age > unfinishedLockAge.count();
+    const pid_t pid = localPidIn(text);
+    const bool isOfNobody = pid != 0 && pid != ::getpid() && ::kill(pid, 0) != 0 && errno == ESRCH;
+    if (!isOld && !isUnfinished && !isOfNobody && pid != ::getpid()) return;
+    // Free: it is no lock of a living Maildock, or of no living process at all. (Old locks of ours are taken too:
+    // nobody works two minutes under one, a stopped process apart, which looks at its inode before it releases.)
+    const bool isFree = ::flock(file->get(), LOCK_EX | LOCK_NB) == 0;
+    if (!isFree && !isOld) return;
+
+    // With the flock held and the inode open (so its number cannot be used anew), the name is either still that lock,
+    // or another waiter was quicker.
+    struct stat current {};
+    if (::lstat(_path.c_str(), &current) != 0) return;
+    if (current.st_ino == held.st_ino && current.st_dev == held.st_dev) ::unlink(_path.c_str());
+}
+
+DotLock::~DotLock() {
+    struct stat current {};
+    if (::lstat(_path.c_str(), &current) == 0 && current.st_ino == _inode && current.st_dev == _device) {
+        ::unlink(_path.c_str());
+    }
+}
+
+}  // namespace maildir

@@ -1,0 +1,102 @@
+// Small owners and helpers for files, shared by all of maildir: descriptors that close themselves, durable writes,
+// new files and directories owned as their directory is (a server that runs as root must not leave root's files in a
+// user's tree).
+#pragma once
+
+#include <sys/types.h>
+#include <time.h>
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "maildir/Error.h"
+
+namespace maildir {
+
+// Owns a descriptor; movable.
+class FileDescriptor {
+public:
+    FileDescriptor() = default;
+    explicit FileDescriptor(int fd) : _fd(fd) {}
+    FileDescriptor(FileDescriptor&& other) noexcept : _fd(other.release()) {}
+    FileDescriptor& operator=(FileDescriptor&& other) noexcept;
+    FileDescriptor(const FileDescriptor&) = delete;
+    FileDescriptor& operator=(const FileDescriptor&) = delete;
+    ~FileDescriptor() { reset(); }
+
+    [[nodiscard]] int get() const { return _fd; }
+    [[nodiscard]] bool isOpen() const { return _fd >= 0; }
+    int release();
+    void reset();
+
+private:
+    int _fd = -1;
+};
+
+// Opens; throws Error on failure, but gives nothing for ENOENT.
+std::optional<FileDescriptor> openExisting(const std::string& path, int flags);
+FileDescriptor openDirectory(const std::string& path);
+
+// Creates a file that must not exist (O_EXCL), mode and owner derived from its directory: mode is the directory's
+// without execute bits, and running as root the owner is the directory's. Throws.
+FileDescriptor createExclusive(const std::string& path);
+// Makes a directory, mode and owner as its parent. Throws AlreadyExists.
+void makeDirectory(const std::string& path);
+
+void writeAll(int fd, std::string_view bytes, const std::string& path);
+// Reads at an offset (pread) as much as there is: less than asked for at the end of the file. Throws Error.
+std::size_t readAt(int fd, std::uint64_t offset, std::span<char> into, const std::string& path);
+// The whole file; nothing if it does not exist. Throws Error(Limit) when it is larger than maxOctets.
+std::optional<std::string> readFile(const std::string& path, std::uint64_t maxOctets = std::uint64_t(1) << 30);
+void syncData(int fd, const std::string& path);  // fdatasync
+void syncDirectory(const std::string& path);     // open, fsync
+// syncData() and the sync of directories at the same time: each waits for the disk, which often writes once for all of
+// them. When it throws, each of them has ended.
+void syncTogether(int fd, const std::string& path, std::span<const std::string> directories);
+
+// Replaces a file so that a crash leaves the old or the new one whole: written beside it as path + ".tmp.<random>",
+// fsync, rename, fsync of the directory. Writers that derive the new content from the old one hold a lock of their own.
+void replaceFile(const std::string& path, std::string_view content);
+
+constexpr std::int64_t nanosecondsPerSecond = 1'000'000'000;
+// Since the epoch.
+constexpr std::int64_t nanosecondsOf(const timespec& time) {
+    return time.tv_sec * nanosecondsPerSecond + time.tv_nsec;
+}
+
+// A name part that nobody else has: seconds, microseconds, process and 64 random bits, of letters, digits, '_' and '-'.
+std::string uniqueSuffix();
+
+// Names of a directory's entries but "." and "..", in the order of the directory. Throws NotFound.
+std::vector<std::string> listDirectory(const std::string& path);
+
+// Removes a directory and all below it, or a file; never follows a symbolic link. What is not there is no error.
+void removeRecursively(const std::string& path);
+
+// A dot-lock as Dovecot makes them: `path` created by O_EXCL with "pid:hostname" in it; a lock whose process is gone
+// (same host) or which is older than two minutes is taken over. Waits up to timeoutMs; throws Busy. Released by the
+// destructor. The holder also keeps the file flocked: so that a lock left by a killed process whose number we have now
+// (a container's process 1) is told from a lock held by another thread of this process, and only one of several waiting
+// processes takes a stale lock over.
+class DotLock {
+public:
+    DotLock(std::string path, int timeoutMs);
+    ~DotLock();
+    DotLock(const DotLock&) = delete;
+    DotLock& operator=(const DotLock&) = delete;
+
+private:
+    bool tryAcquire();
+    void removeIfStale() const;
+
+    std::string _path;
+    FileDescriptor _file;
+    ino_t _inode = 0;
+    dev_t _device = 0;
+};
+
+}  // namespace maildir

@@ -1,0 +1,123 @@
+#include "maildir/mailbox/ChangeFeed.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace maildir {
+
+namespace {
+
+std::string mark(FileEvent::Kind kind, bool isInNew, std::string_view name) {
+    std::string result;
+    result.reserve(name.size() + 2);
+    result += static_cast<char>('0' + static_cast<int>(kind));
+    result += isInNew ? 'n' : 'c';
+    result += name;
+    return result;
+}
+
+}  // namespace
+
+ChangeFeed::Pending ChangeFeed::take() {
+    const std::lock_guard lock(_mutex);
+    _isTaken = true;
+    return std::exchange(_pending, {});
+}
+
+void ChangeFeed::settle() {
+    const std::lock_guard lock(_mutex);
+    _isTaken = false;
+}
+
+bool ChangeFeed::hasPending() const {
+    const std::lock_guard lock(_mutex);
+    return _isTaken || _pending.everything || !_pending.events.empty();
+}
+
+void ChangeFeed::expect(FileEvent::Kind kind, bool isInNew, std::string_view name) {
+    const std::lock_guard lock(_mutex);
+    if (_isWatched) _expected.insert(mark(kind, isInNew, name));
+}
+
+void ChangeFeed::unexpect(FileEvent::Kind kind, bool isInNew, std::string_view name) {
+    const std::lock_guard lock(_mutex);
+    if (!_isWatched) return;
+    if (const auto found = _expected.find(mark(kind, isInNew, name)); found != _expected.end())
+        _expected.erase(found);
+    else
+        _pending = {true, {}};
+}
+
+void ChangeFeed::setWatched(bool isWatched) {
+    const std::lock_guard lock(_mutex);
+    _isWatched = isWatched;
+    _expected.clear();
+}
+
+void ChangeFeed::add(const Viewer* viewer, std::function<void()> onNews, std::uint64_t generation) {
+    const std::lock_guard lock(_mutex);
+    _viewers[viewer] = {std::move(onNews), generation};
+}
+
+void ChangeFeed::remove(const Viewer* viewer) {
+    const std::lock_guard lock(_mutex);
+    _viewers.erase(viewer);
+}
+
+void ChangeFeed::acknowledge(const Viewer* viewer, std::uint64_t generation) {
+    const std::lock_guard lock(_mutex);
+    if (const auto found = _viewers.find(viewer); found != _viewers.end()) found->second.generation = generation;
+}
+
+bool ChangeFeed::isShownBesides(const Viewer* viewer) const {
+    const std::lock_guard lock(_mutex);
+    return _viewers.size() > (_viewers.contains(viewer) ? 1u : 0u);
+}
+
+std::uint64_t ChangeFeed::oldestShown() const {
+    const std::lock_guard lock(_mutex);
+    std::uint64_t oldest = UINT64_MAX;
+    for (const auto& [viewer, watching] : _viewers) oldest = std::min(oldest, watching.generation);
+    return oldest;
+}
+
+void ChangeFeed::wakeViewers() {
+    const std::lock_guard lock(_mutex);
+    for (const auto& [viewer, watching] : _viewers) {
+        if (watching.onNews) watching.onNews();
+    }
+}
+
+void ChangeFeed::noteEvent(FileEvent event) {
+    const std::lock_guard lock(_mutex);
+    if (const auto own = _expected.find(mark(event.kind, event.isInNew, event.name)); own != _expected.end()) {
+        _expected.erase(own);
+        return;
+    }
+    if (_pending.everything) return;
+    if (_pending.events.size() >= maxPending) {
+        _pending = {true, {}};
+        return;
+    }
+    _pending.events.push_back(std::move(event));
+}
+
+void ChangeFeed::noteOverflow() {
+    const std::lock_guard lock(_mutex);
+    _pending = {true, {}};
+    _expected.clear();
+}
+
+void ChangeFeed::noteNews() {
+    {
+        const std::lock_guard lock(_mutex);
+        if (!_pending.everything && _pending.events.empty()) return;
+    }
+    wakeViewers();
+}
+
+void ChangeFeed::poll() {
+    wakeViewers();
+}
+
+}  // namespace maildir

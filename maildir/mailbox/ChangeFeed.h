@@ -1,0 +1,71 @@
+// What is said about one mailbox from outside and to its viewers: file events that wait to be looked at, which of them
+// our own calls caused, and the sessions to wake. Any thread; its mutex is the innermost of all.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "maildir/watch/Watcher.h"
+
+namespace maildir {
+
+class Viewer;
+
+class ChangeFeed : public WatchTarget {
+public:
+    struct Pending {
+        bool everything = false;  // events were lost
+        std::vector<FileEvent> events;
+    };
+    // What came in since the last take; until settle() it counts as pending. One taker at a time (the mailbox's
+    // writer).
+    Pending take();
+    // What was taken is published by now.
+    void settle();
+    // Whether there are changes that the published snapshot may not show yet.
+    [[nodiscard]] bool hasPending() const;
+
+    // Our own call is about to cause this event: it will be no news. unexpect() if the call failed; should the same
+    // event have come from another program meanwhile, and been taken for ours, everything is to be looked at.
+    void expect(FileEvent::Kind kind, bool isInNew, std::string_view name);
+    void unexpect(FileEvent::Kind kind, bool isInNew, std::string_view name);
+    void setWatched(bool isWatched);
+
+    // Viewers, each with the newest generation it has been told of.
+    void add(const Viewer* viewer, std::function<void()> onNews, std::uint64_t generation);
+    void remove(const Viewer* viewer);
+    void acknowledge(const Viewer* viewer, std::uint64_t generation);
+    // Whether anyone but this viewer (which may be null) shows the mailbox.
+    [[nodiscard]] bool isShownBesides(const Viewer* viewer) const;
+    // The oldest generation that some viewer still shows; UINT64_MAX without viewers.
+    [[nodiscard]] std::uint64_t oldestShown() const;
+    void wakeViewers();
+
+    // --- WatchTarget
+    void noteEvent(FileEvent event) override;
+    void noteOverflow() override;
+    void noteNews() override;
+    void poll() override;
+
+private:
+    struct Watching {
+        std::function<void()> onNews;
+        std::uint64_t generation = 0;
+    };
+    static constexpr std::size_t maxPending = 5000;  // beyond: everything is looked at
+
+    mutable std::mutex _mutex;  // guards what follows
+    Pending _pending;
+    bool _isTaken = false;
+    bool _isWatched = false;
+    std::unordered_multiset<std::string> _expected;
+    std::unordered_map<const Viewer*, Watching> _viewers;
+};
+
+}  // namespace maildir

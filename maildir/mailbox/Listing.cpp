@@ -1,0 +1,312 @@
+// Listing the directories of a mailbox, and matching what is there with what is known.
+//
+// readdir(3) races with rename(2): a file that is renamed while its directory is listed may be listed under both names
+// or under neither. So a message is gone only when a second listing, during which nothing changed, misses it too; and a
+// base name listed twice is looked at by lstat before it counts as two messages. That nothing changed is told by the
+// directories' times, which go by the ticks of the kernel (up to 10 ms): the last change must be older than that
+// when the listing starts, or a later one may hide in the same tick. Where another machine's clock gives the times,
+// their age tells little; then two listings that start more than a tick apart, with the same times before and after
+// both, show that nothing changed during the second, if the times have fractions of a second at all.
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "maildir/mailbox/FileName.h"
+#include "maildir/mailbox/MailboxState.h"
+
+namespace maildir {
+
+namespace {
+
+timespec timeOf(const std::string& path) {
+    struct stat status {};
+    if (stat(path.c_str(), &status) != 0) throw Error::fromErrno("cannot stat", path);
+    return status.st_mtim;
+}
+
+bool same(const timespec& left, const timespec& right) {
+    return left.tv_sec == right.tv_sec && left.tv_nsec == right.tv_nsec;
+}
+
+// A directory time that is younger than this may hide a change that came within the same clock tick.
+constexpr time_t trustedAgeSeconds = 2;
+
+constexpr std::int64_t tickNanoseconds = 20'000'000;
+constexpr std::int64_t secondNanoseconds = 1'000'000'000;
+
+std::int64_t ageAt(const timespec& now, const timespec& time) {
+    return (now.tv_sec - time.tv_sec) * secondNanoseconds + (now.tv_nsec - time.tv_nsec);
+}
+
+timespec clockNow() {
+    timespec now{};
+    clock_gettime(CLOCK_REALTIME, &now);
+    return now;
+}
+
+// Whether a change during the scan would have shown in the times. Times of the future come from another clock.
+bool isSettled(const Scan& scan, std::int64_t age) {
+    const auto settled = [&](const timespec& time) {
+        const std::int64_t has = ageAt(scan.started, time);
+        return has > age || has < -secondNanoseconds;
+    };
+    return scan.isStable && settled(scan.newTime) && settled(scan.curTime);
+}
+
+// Whether a change while the second was made would have shown, whatever clock the times come from.
+bool isQuietSince(const Scan& first, const Scan& second) {
+    const bool isFine = second.newTime.tv_nsec != 0 || second.curTime.tv_nsec != 0;
+    return isFine && first.isStable && second.isStable && same(first.newTime, second.newTime) &&
+           same(first.curTime, second.curTime) && ageAt(second.started, first.started) > tickNanoseconds;
+}
+
+// Until a tick has passed since `scan` began.
+void waitForNextTick(const Scan& scan) {
+    const std::int64_t has = std::clamp<std::int64_t>(ageAt(clockNow(), scan.started), 0, tickNanoseconds);
+    const timespec pause{0, tickNanoseconds + 1'000'000 - has};
+    nanosleep(&pause, nullptr);
+}
+
+// Until what was changed last is a tick old.
+void waitForTick(const Scan& scan) {
+    const timespec now = clockNow();
+    const std::int64_t youngest = std::min(ageAt(now, scan.newTime), ageAt(now, scan.curTime));
+    const std::int64_t wait = std::clamp<std::int64_t>(tickNanoseconds + 1'000'000 - youngest, 0, 2 * tickNanoseconds);
+    const timespec pause{0, wait};
+    if (wait > 0) nanosleep(&pause, nullptr);
+}
+
+void listInto(Scan& scan, const std::string& path, bool isInNew) {
+    const std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir(path.c_str()), &closedir);
+    if (!directory) throw Error::fromErrno("cannot list", path);
+    for (;;) {
+        errno = 0;
+        // readdir() is safe on a stream that only this thread has.
+        const dirent* const entry = readdir(directory.get());  // NOLINT(concurrency-mt-unsafe)
+        if (entry == nullptr) break;
+        // Nobody delivers links, devices or pipes; opening one could lead anywhere, or wait for ever.
+        if (entry->d_name[0] == '.' || (entry->d_type != DT_REG && entry->d_type != DT_UNKNOWN)) continue;
+        const std::size_t octets = std::strlen(entry->d_name);
+        scan.files.push_back(
+            {static_cast<std::uint32_t>(scan.names.size()), static_cast<std::uint16_t>(octets), isInNew});
+        scan.names.append(entry->d_name, octets);
+    }
+    if (errno != 0) throw Error::fromErrno("cannot list", path);
+}
+
+Scan scanDirectories(const std::string& directory, std::size_t expected) {
+    Scan scan;
+    scan.files.reserve(expected + 16);
+    scan.names.reserve(expected * 64);
+    scan.started = clockNow();
+    const std::string newPath = directory + "/new", curPath = directory + "/cur";
+    scan.newTime = timeOf(newPath);
+    scan.curTime = timeOf(curPath);
+    // new/ first: a message moves from new/ to cur/, so it is seen at least once.
+    listInto(scan, newPath, true);
+    listInto(scan, curPath, false);
+    scan.isStable = same(scan.newTime, timeOf(newPath)) && same(scan.curTime, timeOf(curPath));
+    return scan;
+}
+
+}  // namespace
+
+std::optional<std::size_t> Findings::findUnknown(std::string_view baseName, std::uint64_t hash) const {
+    const Uid found =
+        unknownIndex.find(hash, [&](Uid entry) { return baseNameOf(unknown[entry.value - 1].fileName) == baseName; });
+    if (found.value == 0) return std::nullopt;
+    return found.value - 1;
+}
+
+void Findings::addUnknown(FilePlace place, int attempt) {
+    unknown.push_back({std::string(place.name), place.isInNew, attempt});
+    unknownIndex.insert(NameIndex::hashOf(baseNameOf(place.name)), Uid{static_cast<std::uint32_t>(unknown.size())});
+}
+
+bool Mailbox::State::exists(FilePlace place) const {
+    struct stat status {};
+    return lstat(pathOf(place.name, place.isInNew).c_str(), &status) == 0 && S_ISREG(status.st_mode);
+}
+
+bool Mailbox::State::timesChangedLocked() const {
+    if (!timesAreTrusted) return true;
+    return !same(newTime, timeOf(directory + "/new")) || !same(curTime, timeOf(directory + "/cur"));
+}
+
+Findings Mailbox::State::lookLocked() {
+    Look look;
+    look.snapshot = published();
+    const std::vector<UidRow>& rows = pendingRows.rows();
+    look.seen.resize(look.snapshot->size());
+    look.seenRows.resize(rows.size());
+    look.rowEdits.resize(rows.size());
+    look.findings.fromRows.reserve(rows.size());
+    Findings& findings = look.findings;
+    const auto isMissing = [](const std::vector<std::uint8_t>& seen) {
+        return std::find(seen.begin(), seen.end(), 0) != seen.end();
+    };
+    bool isCertain = false;
+    Scan previous;
+    constexpr int maxAttempts = 8;
+    for (look.attempt = 1; look.attempt <= maxAttempts && !isCertain; ++look.attempt) {
+        Scan scan = scanDirectories(directory, std::max(look.snapshot->size(), rows.size()));
+        const bool isQuiet = isSettled(scan, trustedAgeSeconds * secondNanoseconds);
+        if (look.attempt == 1) {
+            findings.newTime = scan.newTime;
+            findings.curTime = scan.curTime;
+            findings.hasTimes = true;
+            findings.timesAreTrusted = isQuiet;
+        }
+        ++listings;
+        matchLocked(scan, look);
+        // Where nobody tells us of changes, the file system may be another machine's, with ticks of its own.
+        const std::int64_t age = isWatched ? tickNanoseconds : trustedAgeSeconds * secondNanoseconds;
+        // Rows without a file are mostly those of messages expunged long ago: no second look while all is quiet.
+        isCertain = (!isMissing(look.seen) && (!isMissing(look.seenRows) || isQuiet)) ||
+                    (look.attempt > 1 && (isSettled(scan, age) || isQuietSince(previous, scan)));
+        if (isCertain || (look.attempt > 1 && !isWatched)) break;
+        if (isWatched) {
+            waitForTick(scan);
+        } else {
+            waitForNextTick(scan);
+        }
+        previous = std::move(scan);
+    }
+    for (std::size_t row = 0; row < look.seenRows.size(); ++row) {
+        if (look.seenRows[row] == 0) goneNames.insert(NameIndex::hashOf(rows[row].baseName));
+    }
+    findings.unknownIndex.clear();
+    // In the order of the rows, which is that of UIDs.
+    std::vector<Edit> ordered;
+    ordered.reserve(findings.fromRows.size());
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+        if (look.seenRows[row] != 0) ordered.push_back(std::move(findings.fromRows[look.rowEdits[row]]));
+    }
+    findings.fromRows = std::move(ordered);
+    // What only an earlier listing had may be gone by now, or have got another base name.
+    std::erase_if(findings.unknown, [&](const Findings::Unknown& each) {
+        return each.attempt < look.attempt && !exists({each.fileName, each.isInNew});
+    });
+    if (!isCertain) {
+        // Too much is going on to be sure that a message we showed is gone: keep it for now and look again soon.
+        findings.timesAreTrusted = false;
+        feed->noteOverflow();
+        return std::move(look.findings);
+    }
+    for (std::size_t position = 0; position < look.seen.size(); ++position) {
+        if (look.seen[position] != 0) continue;
+        const RecordRef record = look.snapshot->at(position);
+        findings.edits[record->uid.value] = {*record, std::string(record.fileName()), true};
+    }
+    return std::move(look.findings);
+}
+
+void Mailbox::State::matchLocked(const Scan& scan, Look& look) {
+    for (const Scan::File& entry : scan.files) {
+        const FilePlace file = scan.place(entry);
+        const std::string_view base = baseNameOf(file.name);
+        if (base.empty()) continue;
+        const std::uint64_t hash = NameIndex::hashOf(base);
+        // A row that others wrote comes before what we know: they gave a message that went and came back a new UID.
+        if (const auto row = pendingRows.find(base, hash)) {
+            matchRowLocked(look, *row, file);
+        } else if (const auto position = findByNameLocked(*look.snapshot, base, hash)) {
+            matchKnownLocked(look, *position, file);
+        } else {
+            matchUnknownLocked(look, base, hash, file);
+        }
+    }
+}
+
+Edit Mailbox::State::renamedEdit(const RecordRef& known, FilePlace place) const {
+    Edit edit{recordFor(known->uid, place.name, place.isInNew, {}), std::string(place.name), false};
+    // What the file name does not tell stays as it is.
+    edit.record.keywords |= known->keywords & ~lettersMask();
+    // Who moves a message from new/ to cur/ has \Recent of it (RFC 3501 2.3.2: one session): if it was another program,
+    // not a session of ours.
+    edit.record.isRecentUnclaimed = known->isRecentUnclaimed && (place.isInNew || !known->isInNew);
+    if (edit.record.recordedStoredOctets == unknownOctets)
+        edit.record.recordedStoredOctets = known->recordedStoredOctets;
+    if (edit.record.recordedWireOctets == unknownOctets) edit.record.recordedWireOctets = known->recordedWireOctets;
+    return edit;
+}
+
+void Mailbox::State::matchKnownLocked(Look& look, std::size_t position, FilePlace file) {
+    const RecordRef known = look.snapshot->at(position);
+    const FilePlace knownPlace{known.fileName(), known->isInNew};
+    const auto edit = look.findings.edits.find(known->uid.value);
+    const bool isEdited = edit != look.findings.edits.end();
+    if (look.seen[position] == look.attempt) {
+        const std::string first = isEdited ? edit->second.fileName : std::string(knownPlace.name);
+        const bool firstInNew = isEdited ? edit->second.record.isInNew : knownPlace.isInNew;
+        if (!takesSecondLocked(look, {first, firstInNew}, file, &knownPlace)) return;
+    }
+    look.seen[position] = static_cast<std::uint8_t>(look.attempt);
+    if (file != knownPlace)
+        look.findings.edits[known->uid.value] = renamedEdit(known, file);
+    else if (isEdited)
+        look.findings.edits.erase(edit);
+}
+
+void Mailbox::State::matchRowLocked(Look& look, std::size_t row, FilePlace file) {
+    const UidRow& known = pendingRows.rows()[row];
+    Edit edit{recordFor(known.uid, file.name, file.isInNew, known.extension), std::string(file.name), false};
+    const std::uint8_t seenAt = look.seenRows[row];
+    look.seenRows[row] = static_cast<std::uint8_t>(look.attempt);
+    std::vector<Edit>& edits = look.findings.fromRows;
+    if (seenAt == 0) {
+        look.rowEdits[row] = static_cast<std::uint32_t>(edits.size());
+        edits.push_back(std::move(edit));
+        return;
+    }
+    Edit& first = edits[look.rowEdits[row]];
+    if (seenAt == look.attempt && !takesSecondLocked(look, {first.fileName, first.record.isInNew}, file, nullptr)) {
+        return;
+    }
+    first = std::move(edit);
+}
+
+void Mailbox::State::matchUnknownLocked(Look& look, std::string_view base, std::uint64_t hash, FilePlace file) {
+    Findings& findings = look.findings;
+    if (!isUsableBaseName(base)) {
+        giveFreshNameLocked(findings, file, look.attempt);
+        return;
+    }
+    const auto position = findings.findUnknown(base, hash);
+    if (!position) {
+        findings.reappeared = findings.reappeared || isGoneNameLocked(hash);
+        findings.addUnknown(file, look.attempt);
+        return;
+    }
+    const Findings::Unknown first = findings.unknown[*position];
+    if (first.attempt == look.attempt && !takesSecondLocked(look, {first.fileName, first.isInNew}, file, nullptr))
+        return;
+    findings.unknown[*position] = {std::string(file.name), file.isInNew, look.attempt};
+}
+
+bool Mailbox::State::takesSecondLocked(Look& look, FilePlace first, FilePlace second, const FilePlace* known) {
+    struct stat one {
+    }, other{};
+    if (lstat(pathOf(second.name, second.isInNew).c_str(), &other) != 0) return false;
+    if (lstat(pathOf(first.name, first.isInNew).c_str(), &one) != 0) return true;  // renamed while we listed
+    bool prefersSecond = first.isInNew && !second.isInNew;
+    if (known != nullptr && first == *known) prefersSecond = false;
+    if (known != nullptr && second == *known) prefersSecond = true;
+    // Two links are one message. (The other link stays: to tell it from a rename back and forth is not possible.)
+    if (one.st_ino != other.st_ino || one.st_dev != other.st_dev) {
+        giveFreshNameLocked(look.findings, prefersSecond ? first : second, look.attempt);
+    }
+    return prefersSecond;
+}
+
+void Mailbox::State::giveFreshNameLocked(Findings& findings, FilePlace file, int attempt) {
+    const FileNameFacts facts = readFileName(file.name);
+    const std::string fresh = withFlags(uniqueBaseName() + ":2,", facts.flags, facts.keywords);
+    if (renameMessageLocked(file.name, file.isInNew, fresh, false)) findings.addUnknown({fresh, false}, attempt);
+}
+
+}  // namespace maildir

@@ -1,0 +1,253 @@
+// What other programs did to a mailbox: what is to be looked at and when, what their rows of the UID list say, giving
+// UIDs.
+//
+// The UID list is read before the directories: whoever writes a row put its file in place before, so a row without a
+// file is that of a message that is gone, not of one that is still to come.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "maildir/mailbox/FileName.h"
+#include "maildir/mailbox/MailboxState.h"
+
+namespace maildir {
+
+namespace {
+
+// What was taken of the feed is settled at its end, whatever way that comes.
+class Settling {
+public:
+    explicit Settling(ChangeFeed& feed) : _feed(feed) {}
+    ~Settling() { _feed.settle(); }
+    Settling(const Settling&) = delete;
+    Settling& operator=(const Settling&) = delete;
+
+private:
+    ChangeFeed& _feed;
+};
+
+void sortByUid(std::vector<Edit>& edits) {
+    const auto isBefore = [](const Edit& left, const Edit& right) { return left.record.uid < right.record.uid; };
+    if (!std::is_sorted(edits.begin(), edits.end(), isBefore)) std::sort(edits.begin(), edits.end(), isBefore);
+}
+
+}  // namespace
+
+void PendingRows::add(UidListNews news) {
+    if (news.isWhole) clear();
+    if (news.rows.empty()) return;
+    _texts.push_back(std::move(news.text));
+    _index.reserve(_rows.size() + news.rows.size());
+    for (const UidRow& row : news.rows) {
+        _rows.push_back(row);
+        _index.insert(NameIndex::hashOf(row.baseName), Uid{static_cast<std::uint32_t>(_rows.size())});
+    }
+}
+
+std::optional<std::size_t> PendingRows::find(std::string_view baseName, std::uint64_t hash) const {
+    std::size_t last = 0;
+    (void)_index.find(hash, [&](Uid entry) {
+        if (_rows[entry.value - 1].baseName == baseName) last = std::max<std::size_t>(last, entry.value);
+        return false;
+    });
+    if (last == 0) return std::nullopt;
+    return last - 1;
+}
+
+void PendingRows::clear() {
+    _texts.clear();
+    _rows.clear();
+    _index.clear();
+}
+
+void Mailbox::State::watchLocked() {
+    isWatched = options.watcher->watch(directory, feed);
+    feed->setWatched(isWatched);
+    isWatchedAndLoaded = isWatched && isLoaded;
+}
+
+void Mailbox::State::loadLocked() {
+    if (isLoaded) return;
+    requireLocked();
+    // Some programs make cur/ alone; a maildir has all three.
+    for (const char* const part : {"/new", "/tmp"}) {
+        const auto isThere = [this](const char* name) {
+            return faccessat(AT_FDCWD, (directory + name).c_str(), F_OK, AT_EACCESS) == 0;
+        };
+        if (isThere(part) || !isThere("/cur")) continue;
+        try {
+            makeDirectory(directory + part);
+        } catch (const Error& error) {
+            if (error.kind() != ErrorKind::AlreadyExists) throw;
+        }
+    }
+    struct stat cur {};
+    if (stat((directory + "/cur").c_str(), &cur) != 0) throw Error::fromErrno("cannot open the mailbox", directory);
+    curDevice = cur.st_dev;
+    curInode = cur.st_ino;
+    watchLocked();
+    takeKeywordsLocked(keywordFile.load());
+    cleanTmp(directory);
+    takeOverCourierLocked();
+    bool isUpToDate = false;
+    if (!restoreLocked(isUpToDate) || !isUpToDate) lookAtAllLocked();
+    isLoaded = true;
+    isWatchedAndLoaded = isWatched;
+}
+
+void Mailbox::State::refreshLocked() {
+    requireLocked();
+    if (!isLoaded) return loadLocked();
+    requireInPlaceLocked();
+    if (awaitedLetters.any()) takeKeywordsLocked(keywordFile.load());
+    if (!isWatched) {
+        if (timesChangedLocked()) lookAtAllLocked();
+        return;
+    }
+    const ChangeFeed::Pending pending = feed->take();
+    // Whoever asks meanwhile must wait for the writer's lock, not be answered from the snapshot before these changes.
+    const Settling settling(*feed);
+    if (!pending.everything && pending.events.empty()) return;
+    try {
+        takeKeywordsLocked(keywordFile.load());
+        if (pending.everything) {
+            // Events were lost, or a directory was made anew: what was remembered of contents is not certain any more.
+            startOpening();
+            watchLocked();
+            lookAtAllLocked();
+        } else if (!applyEventsLocked(pending.events)) {
+            lookAtAllLocked();
+        }
+    } catch (...) {
+        feed->noteOverflow();  // the events are used up; what they told of is still to be seen
+        throw;
+    }
+}
+
+void Mailbox::State::catchUpLocked() {
+    loadLocked();
+    requireLocked();
+    if (!isWatched) return;
+    options.watcher->drain();
+    refreshLocked();
+}
+
+void Mailbox::State::requireInPlaceLocked() {
+    if (isInPlace()) return;
+    isGone = true;
+    feed->wakeViewers();
+    throw Error(ErrorKind::NotFound, "the mailbox's directory is gone, or another one", directory);
+}
+
+void Mailbox::State::lookAtAllLocked() {
+    requireInPlaceLocked();
+    takeKeywordsLocked(keywordFile.load());
+    absorbListLocked();
+    Findings findings = lookLocked();
+    if (!findings.unknown.empty() || !list.exists() || list.isDamaged()) {
+        const ListLock lock(*this);
+        if (absorbListLocked()) findings = lookLocked();
+        assignLocked(findings);
+        commitLocked(std::move(findings));
+    } else {
+        commitLocked(std::move(findings));
+    }
+}
+
+void Mailbox::State::lookUnderListLockLocked() {
+    Findings findings = lookLocked();
+    assignLocked(findings);
+    commitLocked(std::move(findings));
+}
+
+bool Mailbox::State::absorbListLocked() {
+    const std::shared_ptr<const Snapshot> snapshot = published();
+    std::optional<UidListNews> news = list.refresh();
+    if (!news) return !pendingRows.rows().empty();
+    if (!list.exists()) {
+        pendingRows.clear();
+        return false;  // to be written anew, from what we know
+    }
+    if (snapshot->uidValidity().value != 0 && list.uidValidity() != snapshot->uidValidity()) {
+        // Another program started the mailbox anew: what our clients know is worth nothing. This object ends here; the
+        // next open loads the new state.
+        isGone = true;
+        feed->wakeViewers();
+        throw Error(ErrorKind::NotFound, "another program gave the mailbox a new UIDVALIDITY", directory);
+    }
+    const Uid known = snapshot->uidNext();
+    // An older list was put back: UIDs that clients know are not in it, and would be given again.
+    if (news->isWhole && snapshot->uidValidity().value != 0 && list.nextUid() < known) list.setDamaged();
+    const std::shared_ptr<const std::string> text = news->text;
+    const auto firstNew = std::partition_point(news->rows.begin(), news->rows.end(),
+                                               [known](const UidRow& row) { return row.uid < known; });
+    const std::vector<UidRow> older(news->rows.begin(), firstNew);
+    news->rows.erase(news->rows.begin(), firstNew);
+    pendingRows.add(std::move(*news));
+    absorbKeywordsLocked(older);
+    return !pendingRows.rows().empty();
+}
+
+void Mailbox::State::absorbKeywordsLocked(const std::vector<UidRow>& rows) {
+    const std::shared_ptr<const Snapshot> snapshot = published();
+    std::vector<Edit> edits;
+    std::size_t position = 0;
+    for (const UidRow& row : rows) {
+        if (row.uid >= snapshot->uidNext()) break;
+        while (position < snapshot->size() && snapshot->at(position)->uid < row.uid) ++position;
+        if (position == snapshot->size()) break;
+        const RecordRef record = snapshot->at(position);
+        if (record->uid != row.uid) continue;
+        const KeywordSet late = keywordsOf(row.extension);
+        if ((record->keywords >> keywordLetters) == (late >> keywordLetters)) continue;
+        Edit edit{*record, std::string(record.fileName()), false};
+        edit.record.keywords = (record->keywords & lettersMask()) | late;
+        edits.push_back(std::move(edit));
+    }
+    if (!edits.empty()) publishEditsLocked(edits, {});
+}
+
+void Mailbox::State::assignLocked(Findings& findings) {
+    const std::shared_ptr<const Snapshot> snapshot = published();
+    std::vector<Findings::Unknown> unknown = std::move(findings.unknown);
+    findings.unknown.clear();
+    findings.unknownIndex.clear();
+    // In the order of delivery, as far as the names tell it.
+    std::sort(unknown.begin(), unknown.end(), [](const Findings::Unknown& left, const Findings::Unknown& right) {
+        const std::uint64_t leftTime = deliveryTimeOf(left.fileName), rightTime = deliveryTimeOf(right.fileName);
+        return leftTime != rightTime ? leftTime < rightTime : left.fileName < right.fileName;
+    });
+    sortByUid(findings.fromRows);
+    Uid next = std::max(list.nextUid(), snapshot->uidNext());
+    const std::size_t firstNew = findings.fromRows.size();
+    for (const Findings::Unknown& file : unknown) {
+        findings.fromRows.push_back({recordFor(next, file.fileName, file.isInNew, {}), file.fileName, false});
+        next = following(next);
+    }
+    if (!list.exists() || list.isDamaged() || findings.reappeared) {
+        rewriteListLocked(*snapshot, findings.fromRows, findings.edits);
+    } else if (firstNew < findings.fromRows.size()) {
+        appendRowsLocked(std::span(findings.fromRows).subspan(firstNew));
+    }
+    // Rows of messages that are gone stay until they are most of the list.
+    const std::size_t messages = snapshot->size() + findings.fromRows.size();
+    if (list.rowCount() > 2 * messages + 1000) rewriteListLocked(*snapshot, findings.fromRows, findings.edits);
+}
+
+void Mailbox::State::commitLocked(Findings findings) {
+    sortByUid(findings.fromRows);
+    std::vector<Edit> edits;
+    edits.reserve(findings.edits.size());
+    for (auto& [uid, edit] : findings.edits) edits.push_back(std::move(edit));
+    pendingRows.clear();
+    publishEditsLocked(edits, findings.fromRows);
+    if (!findings.hasTimes) return;
+    newTime = findings.newTime;
+    curTime = findings.curTime;
+    timesAreTrusted = findings.timesAreTrusted;
+}
+
+}  // namespace maildir

@@ -1,0 +1,341 @@
+// The inside of a Mailbox, shared by the files that implement it: Look.cpp (what others did), Listing.cpp (the
+// directories), Events.cpp (inotify), Stored.cpp (the cache file), Changes.cpp (flags, expunge), Delivery.cpp,
+// Transfer.cpp (copy, move), Facts.cpp (reading messages), Rewritten.cpp (files whose content changed), TakeOver.cpp
+// (Courier's files). For maildir/mailbox only.
+#pragma once
+
+#include <sys/stat.h>
+#include <time.h>
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "maildir/FileIdentity.h"
+#include "maildir/cache/CacheFolder.h"
+#include "maildir/cache/MailboxFacts.h"
+#include "maildir/mailbox/ChangeFeed.h"
+#include "maildir/mailbox/Mailbox.h"
+#include "maildir/mailbox/NameIndex.h"
+#include "maildir/mailbox/StoredMailbox.h"
+#include "maildir/mailbox/UidList.h"
+#include "maildir/names/Keywords.h"
+
+namespace maildir {
+
+// The keywords that stand in file names.
+inline KeywordSet lettersMask() {
+    return KeywordSet((1ull << keywordLetters) - 1);
+}
+
+// A record that differs from the published one, or is new, or (isRemoved) is gone.
+struct Edit {
+    Record record;
+    std::string fileName;
+    bool isRemoved = false;
+};
+
+// Rows of the UID list whose files were not seen yet. Of several rows of one base name the last counts, as for Dovecot.
+class PendingRows {
+public:
+    void add(UidListNews news);
+    // Position of the row, if there is one.
+    [[nodiscard]] std::optional<std::size_t> find(std::string_view baseName, std::uint64_t hash) const;
+    [[nodiscard]] const std::vector<UidRow>& rows() const { return _rows; }
+    void clear();
+
+private:
+    std::vector<std::shared_ptr<const std::string>> _texts;
+    std::vector<UidRow> _rows;  // UIDs ascending
+    NameIndex _index;           // base name -> position + 1
+};
+
+// Where a message file is: its name, in new/ or cur/.
+struct FilePlace {
+    std::string_view name;
+    bool isInNew = false;
+    bool operator==(const FilePlace&) const = default;
+};
+
+// One listing of new/ and cur/.
+struct Scan {
+    struct File {
+        std::uint32_t offset = 0;
+        std::uint16_t octets = 0;
+        bool isInNew = false;
+    };
+    std::string names;
+    std::vector<File> files;
+    timespec newTime{}, curTime{};  // of the directories, before they were listed
+    timespec started{};             // when that was
+    bool isStable = false;          // the times were the same afterwards
+    [[nodiscard]] FilePlace place(const File& file) const {
+        return {std::string_view(names).substr(file.offset, file.octets), file.isInNew};
+    }
+};
+
+// What a look at the directory found, compared with the published snapshot.
+struct Findings {
+    std::map<std::uint32_t, Edit> edits;  // by UID: changed and removed records
+    std::vector<Edit> fromRows;           // messages that others gave a UID
+    struct Unknown {
+        std::string fileName;
+        bool isInNew = false;
+        int attempt = 0;  // at which it was listed
+    };
+    std::vector<Unknown> unknown;   // messages without a UID
+    NameIndex unknownIndex;         // base name -> position + 1
+    bool reappeared = false;        // one of them has an old row in the list
+    timespec newTime{}, curTime{};  // of the directories, if they were looked at
+    bool hasTimes = false, timesAreTrusted = false;
+
+    [[nodiscard]] std::optional<std::size_t> findUnknown(std::string_view baseName, std::uint64_t hash) const;
+    void addUnknown(FilePlace place, int attempt);
+};
+
+class Placement;  // Transfer.cpp
+
+struct Mailbox::State {
+    State(std::string directory, Mailbox::Options options);
+    ~State();
+
+    // --- constant
+    const std::string directory;
+    const Mailbox::Options options;
+    const std::shared_ptr<const FileIdentity> identity = FileIdentity::current();  // with which it is opened
+    const std::shared_ptr<ChangeFeed> feed = std::make_shared<ChangeFeed>();
+    std::atomic<bool> isGone{false};
+    std::atomic<std::uint64_t> listings{0}, parsed{0};
+    std::atomic<std::uint64_t> curInode{0}, curDevice{0};  // of cur/, once it is loaded
+
+    // --- the published snapshot
+    std::shared_ptr<const Snapshot> published() const;
+    [[nodiscard]] bool isWatchedNow() const { return isWatchedAndLoaded; }
+    // Whether the directory's path still leads to the directory that was loaded: watches follow one that is renamed.
+    [[nodiscard]] bool isInPlace() const;
+    [[nodiscard]] bool isSameDirectory(const struct stat& cur) const;
+    void publish(std::shared_ptr<const Snapshot> snapshot);
+
+    // --- readable without a lock: when, in steady milliseconds
+    std::atomic<std::int64_t> changedAt{0}, savedAt{0}, failedAt{0};
+    std::atomic<std::uint64_t> publishedGeneration{0}, savedGeneration{0};
+    std::atomic<int> uncertainSaves{0};  // since the last change
+    // Moves to other mailboxes that take files away, of which the records do not tell yet.
+    std::atomic<int> movesAway{0};
+
+    // --- the writer's: all that follows needs `writer` held
+    std::mutex writer;
+    UidList list;
+    bool holdsListLock = false;
+    KeywordFile keywordFile;
+    std::shared_ptr<const KeywordTable> keywords;
+    // Letters of file names that no keyword's name is known for. Dovecot renames the files first and writes the name
+    // afterwards, which no event tells of: the keyword files are looked at again until it is there.
+    KeywordSet awaitedLetters;
+    std::atomic<bool> awaitsNames{false};  // readable without the lock
+    // Of the published snapshot; one that was restored has none until a name is looked for.
+    mutable NameIndex index;
+    mutable bool isIndexed = true;
+    PendingRows pendingRows;
+    // Hashes of base names that stand in the list but have no file; they are not known after a restore, until they are
+    // asked for.
+    std::unordered_set<std::uint64_t> goneNames;
+    bool goneNamesAreKnown = true;
+    bool isLoaded = false, isWatched = false;
+    std::atomic<bool> isWatchedAndLoaded{false};  // readable without the lock
+    timespec newTime{}, curTime{};
+    bool timesAreTrusted = false;
+    std::uint64_t modSeqClock = 0;
+
+    // --- what the cache file has (Stored.cpp)
+    struct Saved {
+        std::shared_ptr<CacheFile> file;
+        std::unordered_map<const Chunk*, StoredChunk> chunks;
+        std::vector<std::shared_ptr<const Chunk>> kept;  // so that a chunk stays the one that was saved
+        std::uint64_t octets = 0;                        // of the file when it was made
+    };
+    Saved saved;
+    bool isSaving = false;
+    // Takes the mailbox as the cache file has it. False: there is nothing of use; else a look is needed only if the
+    // folders or the list are not as they were then, which `isUpToDate` tells.
+    bool restoreLocked(bool& isUpToDate);
+    // The mailbox as it is now. Nothing while that is not settled.
+    std::optional<StoredMailbox> captureLocked(bool isLast);
+    void writeNewFile(StoredMailbox& stored, const Snapshot& snapshot, Saved& target);
+    void writeMore(StoredMailbox& stored, const Snapshot& snapshot, Saved& target);
+    void writeChunks(StoredMailbox& stored, const Snapshot& snapshot, const Saved& from, Saved& target) const;
+    [[nodiscard]] bool isWorthANewFile(const Saved& from, const Snapshot& snapshot, std::size_t blocks) const;
+
+    // Holds dovecot-uidlist.lock; only the outermost of several takes it.
+    class ListLock {
+    public:
+        explicit ListLock(State& state);
+        ~ListLock();
+        ListLock(const ListLock&) = delete;
+        ListLock& operator=(const ListLock&) = delete;
+
+    private:
+        State& _state;
+        std::optional<DotLock> _lock;
+    };
+
+    void requireLocked() const;  // throws NotFound if the mailbox is gone
+    void requireInPlaceLocked();
+    void loadLocked();
+    void watchLocked();
+    void refreshLocked();
+    // Hands out what the kernel knows and applies it, where the mailbox is watched; no look at the disk otherwise.
+    void catchUpLocked();
+    void lookAtAllLocked();
+    void lookUnderListLockLocked();
+    // False: the events do not tell enough, all has to be looked at.
+    bool applyEventsLocked(const std::vector<FileEvent>& events);
+    // Gives unknown files the UIDs that others wrote. False: there are rows of other files too.
+    bool matchPendingRowsLocked(Findings& findings) const;
+    bool timesChangedLocked() const;
+
+    // One look at the directories, of several listings where the first leaves a doubt.
+    struct Look {
+        std::shared_ptr<const Snapshot> snapshot;
+        Findings findings;
+        int attempt = 0;                      // number of the present listing, from 1
+        std::vector<std::uint8_t> seen;       // by position: the last attempt that listed the record's file, or 0
+        std::vector<std::uint8_t> seenRows;   // as seen, of pending rows
+        std::vector<std::uint32_t> rowEdits;  // by row: position in findings.fromRows
+    };
+    Findings lookLocked();
+    void matchLocked(const Scan& scan, Look& look);
+    void matchKnownLocked(Look& look, std::size_t position, FilePlace file);
+    void matchRowLocked(Look& look, std::size_t row, FilePlace file);
+    void matchUnknownLocked(Look& look, std::string_view base, std::uint64_t hash, FilePlace file);
+    // Two files of one base name in one listing: whether the second one is the message's. If both are there and are
+    // two messages, the other one gets a base name of its own. known: the place as published, if it was.
+    bool takesSecondLocked(Look& look, FilePlace first, FilePlace second, const FilePlace* known);
+    // Renames a message that cannot keep its base name, so that it gets a UID of its own.
+    void giveFreshNameLocked(Findings& findings, FilePlace file, int attempt);
+    // A known message under another name.
+    [[nodiscard]] Edit renamedEdit(const RecordRef& known, FilePlace place) const;
+
+    // Takes what the list has that we have not: true if others added rows that wait for a look.
+    bool absorbListLocked();
+    void absorbKeywordsLocked(const std::vector<UidRow>& rows);
+    // Gives UIDs to unknown files (the list's lock must be held), durably; appends to findings.fromRows.
+    void assignLocked(Findings& findings);
+    void commitLocked(Findings findings);
+    // With the list's lock held: takes in all that others gave UIDs, so that rows may be added or the list be
+    // rewritten.
+    void settleListLocked();
+    // settleListLocked(), and the UID of the next message.
+    Uid nextUidLocked();
+    void advanceModSeqLocked();
+    [[nodiscard]] Uid following(Uid uid) const;  // throws Limit at the end of all UIDs
+    // Appends rows of new records, ascending, and syncs them together with the directories that their files came into.
+    // The list's lock must be held, and nextUidLocked() or a look have come before.
+    void appendRowsLocked(std::span<const Edit> added, std::span<const std::string> folders = {});
+    // Writes the list anew: base with these changes, and new records.
+    void rewriteListLocked(const Snapshot& base, const std::vector<Edit>& added,
+                           const std::map<std::uint32_t, Edit>& changed);
+    // Publishes the snapshot with these edits (by UID ascending; those of messages that are gone by now are passed
+    // over) and new records (ascending, above all others).
+    void publishEditsLocked(const std::vector<Edit>& edits, const std::vector<Edit>& added);
+    [[nodiscard]] bool isGoneNameLocked(std::uint64_t hash);
+    void indexLocked() const;
+    // Position in the published snapshot.
+    [[nodiscard]] std::optional<std::size_t> findByNameLocked(const Snapshot& snapshot, std::string_view baseName,
+                                                              std::uint64_t hash) const;
+    [[nodiscard]] Record recordFor(Uid uid, std::string_view fileName, bool isInNew, std::string_view extension) const;
+    [[nodiscard]] std::string pathOf(std::string_view fileName, bool isInNew) const;
+    [[nodiscard]] std::string pathOf(const RecordRef& record) const {
+        return pathOf(record.fileName(), record->isInNew);
+    }
+    [[nodiscard]] bool exists(FilePlace place) const;  // as a regular file
+    // Indexes of these keywords, created durably where they are new: under the UID list's lock, as Dovecot does.
+    KeywordSet keywordSetLocked(const std::vector<std::string>& names, bool mayCreate);
+    [[nodiscard]] KeywordSet keywordsInUseLocked() const;
+    // From now on the table. Messages whose letters it gives a name to are published as changed.
+    void takeKeywordsLocked(std::shared_ptr<const KeywordTable> table);
+    [[nodiscard]] KeywordSet namelessOf(const KeywordSet& letters) const;
+    void takeOverCourierLocked();
+    // Renames a message file and tells the feed to expect it; never onto another message. False: the file is not there
+    // under this name, or another has the new one: a look tells.
+    bool renameMessageLocked(std::string_view fromName, bool fromNew, std::string_view toName, bool toNew);
+    bool linkMessageLocked(const std::string& from, const std::string& name);
+    bool takeMessageLocked(State& source, const RecordRef& record, const std::string& name);
+    // A message that was put into cur/ under this name.
+    [[nodiscard]] Edit arrivalLocked(Uid uid, const std::string& name, const KeywordSet& keywordSet) const;
+    // Makes what was put into cur/ last, under the UID list's lock: the folder, the rows, then the next snapshot.
+    void commitArrivalsLocked(const std::vector<Edit>& added, Placement& placement);
+    // Unlinks a message file, or parks it where viewers besides `asker` may show it. False: it is not there.
+    bool removeMessageLocked(const RecordRef& record, const Viewer* asker);
+    std::optional<Edit> editFlagsLocked(const RecordRef& record, const FlagChange& change, const KeywordSet& set,
+                                        bool& isMissing);
+    // How often a change is tried against another program that keeps renaming the same file. (Where nobody tells of
+    // changes a look cannot be certain for a while that a message is gone, so more of them do not help.)
+    [[nodiscard]] int maxTries() const { return isWatched ? 20 : 3; }
+    // Those whose files are under their known names at this moment.
+    [[nodiscard]] std::vector<Uid> stillThereLocked(const std::vector<Uid>& uids) const;
+    // Changes those that are there under their known names; returns the others.
+    std::vector<Uid> changeFlagsLocked(const std::vector<Uid>& uids, const FlagChange& change, const KeywordSet& set,
+                                       FlagChangeResult& result);
+
+    // --- deliveries whose content is on disk (Delivery.cpp)
+    struct Arrival;
+    std::mutex arrivalsMutex;
+    std::vector<Arrival*> arrivals;  // that nobody has taken to settle; guarded by arrivalsMutex
+    // Makes messages of all that wait, or says in each why it is none.
+    void settleArrivalsLocked();
+    void commitArrivedLocked(std::span<Arrival* const> taken);
+    // Gives the file its name. Its UID will be `uid`.
+    [[nodiscard]] Edit placeArrivalLocked(const Arrival& arrival, Uid uid);
+
+    // --- messages that are expunged but still shown by a viewer
+    struct Parked {
+        std::string path;
+        std::uint64_t generation = UINT64_MAX;  // of the first snapshot without it; UINT64_MAX: not published yet
+    };
+    mutable std::mutex parkedMutex;
+    std::map<Uid, Parked> parked;
+    [[nodiscard]] std::string freshParkingPath() const;
+    void park(Uid uid, std::string path);
+    void parkLink(Uid uid, const std::string& path);  // a second link, where the file system has them
+    void unpark(Uid uid);                             // it did not go after all
+    [[nodiscard]] std::string parkedPath(Uid uid) const;
+    void releaseParked();
+
+    // --- facts of message files (Facts.cpp, Rewritten.cpp)
+    MailboxFacts messageFacts;
+    // Facts that were not looked at since this number's time are compared with the file before they are served.
+    std::atomic<std::uint64_t> opening{0};
+    void startOpening();
+    mutable std::atomic<std::uint64_t> mailboxKey{0};  // of the directory and UIDVALIDITY, once that is known
+    [[nodiscard]] MessageKey keyOf(Uid uid) const;
+    // Facts of a file of which nothing is remembered, without opening it; nothing if it is not under its name.
+    std::optional<FileFacts> factsByStat(Uid uid);
+    // Whether the file under its name is the one of these facts; then they hold for this opening.
+    bool isConfirmedByStat(Uid uid, FileFacts known);
+    // Whether the file's content is what is remembered of the message; remembers a file that nothing is known of.
+    bool isRemembered(const MessageKey& key, const MessageFile& file, const struct stat& status);
+    // The file was read: remembers its hash. False: it was rewritten meanwhile, so what was derived may be of both.
+    bool rememberContent(const MessageKey& key, const MessageFile& file);
+    // Gives a message whose content was rewritten a new UID, if its file is still the one of `status`.
+    void replaceRewrittenLocked(Uid uid, const struct stat& status);
+    // What was closed after writing, or came under a known name: compared with what is remembered of it.
+    void checkContentLocked(Uid uid);
+
+private:
+    mutable std::mutex _publishedMutex;
+    std::shared_ptr<const Snapshot> _published;  // guarded by _publishedMutex
+};
+
+std::int64_t steadyMilliseconds();
+
+// Leftovers in tmp/ that nobody touched for 36 hours (as the Maildir format has it) are removed.
+void cleanTmp(const std::string& directory);
+
+}  // namespace maildir

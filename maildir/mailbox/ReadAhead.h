@@ -1,0 +1,73 @@
+// Parses messages that a reader will come to soon, on the cores that the reader does not use: the first look at a large
+// mailbox is bound by parsing. One for the process. Any thread.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "maildir/FileIdentity.h"
+#include "maildir/mailbox/Mailbox.h"
+
+namespace maildir {
+
+class ReadAhead {
+    struct Job;
+
+public:
+    // Not within a FileIdentity::Scope.
+    explicit ReadAhead(std::size_t threads);
+    ~ReadAhead();
+    ReadAhead(const ReadAhead&) = delete;
+    ReadAhead& operator=(const ReadAhead&) = delete;
+
+    // One reader's way through messages, in the order of the list. One thread at a time; not longer than its ReadAhead.
+    class Way {
+    public:
+        Way(ReadAhead& owner, std::shared_ptr<Job> job) : _owner(owner), _job(std::move(job)) {}
+        ~Way();  // nobody begins with another message of it
+        Way(const Way&) = delete;
+        Way& operator=(const Way&) = delete;
+        // The reader comes to the message at this position: it is parsed, or nobody is at it. What other threads are at
+        // is waited for by parsing what comes later.
+        void reach(std::size_t position);
+
+    private:
+        ReadAhead& _owner;
+        std::shared_ptr<Job> _job;
+        std::size_t _batch = SIZE_MAX;  // that the reader is in
+    };
+    std::unique_ptr<Way> start(std::shared_ptr<Mailbox> mailbox, std::vector<Uid> uids);
+
+private:
+    static constexpr std::size_t batchMessages = 16;
+    static constexpr std::size_t batchesAhead = 64;
+
+    enum class State : std::uint8_t { Free, Taken, Done };
+    struct Job {
+        std::shared_ptr<Mailbox> mailbox;
+        std::vector<Uid> uids;
+        std::shared_ptr<const FileIdentity> identity;
+        // Guarded by the owner's mutex.
+        std::vector<State> batches;
+        std::size_t reached = 0;  // batch of the reader
+    };
+
+    void run();
+    // The next batch of a job that nobody is at, from one on; SIZE_MAX: none.
+    static std::size_t take(Job& job, std::size_t from);
+    static void parse(const Job& job, std::size_t batch);
+    void finish(Job& job, std::size_t batch);
+
+    std::mutex _mutex;  // guards what follows
+    std::condition_variable _work, _done;
+    std::list<std::shared_ptr<Job>> _jobs;  // served in turn
+    bool _isStopping = false;
+    std::vector<std::thread> _threads;
+};
+
+}  // namespace maildir

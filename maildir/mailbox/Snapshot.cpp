@@ -1,0 +1,261 @@
+#include "maildir/mailbox/Snapshot.h"
+
+#include <algorithm>
+#include <mutex>
+
+namespace maildir {
+
+void Chunk::add(Record record, std::string_view fileName) {
+    record.nameOffset = static_cast<std::uint32_t>(_names.size());
+    record.nameOctets = static_cast<std::uint16_t>(fileName.size());
+    record.baseOctets = static_cast<std::uint16_t>(std::min(fileName.find(':'), fileName.size()));
+    _names.append(fileName);
+    _records.push_back(record);
+    count(record);
+}
+
+void Chunk::addRun(const Chunk& other, std::size_t first, std::size_t last) {
+    if (first == last) return;
+    const std::span<const Record> records = other.records();
+    // Names stand in the order of the records: all of them are copied at once.
+    const std::size_t from = records[first].nameOffset;
+    const std::size_t to = records[last - 1].nameOffset + std::size_t(records[last - 1].nameOctets);
+    if (_records.empty()) {  // most changes are small: the result has as much as the other
+        _records.reserve(records.size());
+        _names.reserve(other._names.size());
+    }
+    const std::size_t base = _names.size();
+    _names.append(other._names, from, to - from);
+    for (Record record : records.subspan(first, last - first)) {
+        record.nameOffset = static_cast<std::uint32_t>(record.nameOffset - from + base);
+        _records.push_back(record);
+        count(record);
+    }
+}
+
+void Chunk::count(const Record& record) {
+    if (_counts.records++ == 0) _counts.first = record.uid;
+    _counts.last = record.uid;
+    if (!record.flags.has(Flag::Seen)) ++_counts.unseen;
+    if (record.flags.has(Flag::Deleted)) ++_counts.deleted;
+    if (record.isRecentUnclaimed) ++_counts.recentUnclaimed;
+}
+
+Chunk::Chunk(const Chunk& other) : _counts(other._counts) {
+    const auto records = other.records();
+    _records.assign(records.begin(), records.end());
+    _names = other._names;
+}
+
+void Chunk::read() const {
+    // Few chunks are read at a time, and seldom: one lock for all.
+    static std::mutex mutex;
+    const std::lock_guard lock(mutex);
+    if (_isRead) return;
+    Chunk filled;
+    _source->fill(_number, filled);
+    _records = std::move(filled._records);
+    _names = std::move(filled._names);
+    _isRead.store(true, std::memory_order_release);
+}
+
+void Chunk::shrink() {
+    // Not for a little, since that is a copy.
+    if (_records.capacity() > _records.size() + _records.size() / 8) _records.shrink_to_fit();
+    if (_names.capacity() > _names.size() + _names.size() / 8) _names.shrink_to_fit();
+}
+
+RecordRef Snapshot::at(std::size_t index) const {
+    const auto next = std::upper_bound(_starts.begin(), _starts.end(), static_cast<std::uint32_t>(index));
+    const auto number = static_cast<std::size_t>(next - _starts.begin()) - 1;
+    const Chunk& chunk = *_chunks[number];
+    return {&chunk, &chunk.records()[index - _starts[number]]};
+}
+
+std::size_t Snapshot::lowerBound(Uid uid) const {
+    // The first chunk whose last record is not below uid.
+    const auto chunk =
+        std::partition_point(_chunks.begin(), _chunks.end(), [uid](const auto& each) { return each->lastUid() < uid; });
+    if (chunk == _chunks.end()) return _size;
+    const auto records = (*chunk)->records();
+    const auto record =
+        std::partition_point(records.begin(), records.end(), [uid](const Record& each) { return each.uid < uid; });
+    return _starts[static_cast<std::size_t>(chunk - _chunks.begin())] +
+           static_cast<std::size_t>(record - records.begin());
+}
+
+std::optional<std::size_t> Snapshot::indexOf(Uid uid) const {
+    const std::size_t index = lowerBound(uid);
+    if (index < _size && at(index)->uid == uid) return index;
+    return std::nullopt;
+}
+
+std::optional<RecordRef> Snapshot::find(Uid uid) const {
+    const std::size_t index = lowerBound(uid);
+    if (index >= _size) return std::nullopt;
+    const RecordRef found = at(index);
+    if (found->uid != uid) return std::nullopt;
+    return found;
+}
+
+SnapshotBuilder::SnapshotBuilder() : _snapshot(std::make_shared<Snapshot>()) {
+    static const auto none = std::make_shared<const KeywordTable>();
+    _snapshot->_keywords = none;  // until setHeader(): a snapshot always has a table
+}
+
+void SnapshotBuilder::add(const Record& record, std::string_view fileName) {
+    if (_open && _open->isFull()) flush();
+    if (!_open) reopenLast(1);
+    if (!_open) _open = std::make_shared<Chunk>();
+    _open->add(record, fileName);
+}
+
+void SnapshotBuilder::addRun(const Chunk& chunk, std::size_t first, std::size_t last) {
+    while (first < last) {
+        if (_open && _open->isFull()) flush();
+        if (!_open) reopenLast(last - first);
+        if (!_open) _open = std::make_shared<Chunk>();
+        const std::size_t count = std::min(last - first, Chunk::capacity - _open->records().size());
+        _open->addRun(chunk, first, first + count);
+        first += count;
+    }
+}
+
+void SnapshotBuilder::reopenLast(std::size_t more) {
+    if (_snapshot->_chunks.empty()) return;
+    const Chunk& last = *_snapshot->_chunks.back();
+    if (last.size() + more > Chunk::capacity / 2) return;
+    _open = std::make_shared<Chunk>(last);
+    _snapshot->_chunks.pop_back();
+}
+
+void SnapshotBuilder::addChunk(std::shared_ptr<const Chunk> chunk) {
+    // Small neighbours are merged, so that neither expunging nor single deliveries leave many small chunks.
+    if (!_open) reopenLast(chunk->size());
+    if (_open && _open->size() + chunk->size() <= Chunk::capacity) {
+        addRun(*chunk, 0, chunk->size());
+        return;
+    }
+    flush();
+    _snapshot->_chunks.push_back(std::move(chunk));
+}
+
+void SnapshotBuilder::flush() {
+    if (_open && _open->size() > 0) {
+        _open->shrink();
+        _snapshot->_chunks.push_back(std::move(_open));
+    }
+    _open.reset();
+}
+
+void SnapshotBuilder::setHeader(UidValidity uidValidity, Uid uidNext, ModSeq highestModSeq,
+                                std::shared_ptr<const KeywordTable> keywords, std::uint64_t generation) {
+    _snapshot->_uidValidity = uidValidity;
+    _snapshot->_uidNext = uidNext;
+    _snapshot->_highestModSeq = highestModSeq;
+    _snapshot->_keywords = std::move(keywords);
+    _snapshot->_generation = generation;
+}
+
+std::shared_ptr<const Snapshot> SnapshotBuilder::finish() {
+    flush();
+    _snapshot->_starts.reserve(_snapshot->_chunks.size());
+    for (const auto& chunk : _snapshot->_chunks) {
+        _snapshot->_starts.push_back(static_cast<std::uint32_t>(_snapshot->_size));
+        _snapshot->_size += chunk->size();
+        _snapshot->_unseen += chunk->unseen();
+        _snapshot->_deleted += chunk->deleted();
+        _snapshot->_recentUnclaimed += chunk->recentUnclaimed();
+    }
+    return std::move(_snapshot);
+}
+
+namespace {
+
+// Walks the records of a snapshot's chunks; can pass over a chunk that another cursor stands at the start of as well.
+class Cursor {
+public:
+    explicit Cursor(const Snapshot& snapshot) : _chunks(snapshot.chunks()) {}
+    [[nodiscard]] bool atEnd() const { return _chunk == _chunks.size(); }
+    [[nodiscard]] const Record& record() const { return _chunks[_chunk]->records()[_index]; }
+    void next() {
+        if (++_index == _chunks[_chunk]->records().size()) nextChunk();
+    }
+    bool skipShared(Cursor& other) {
+        if (_index != 0 || other._index != 0 || _chunks[_chunk] != other._chunks[other._chunk]) return false;
+        nextChunk();
+        other.nextChunk();
+        return true;
+    }
+
+private:
+    void nextChunk() {
+        ++_chunk;
+        _index = 0;
+    }
+    std::span<const std::shared_ptr<const Chunk>> _chunks;
+    std::size_t _chunk = 0, _index = 0;
+};
+
+}  // namespace
+
+KeywordSet newlyNamed(const KeywordTable& older, const KeywordTable& newer) {
+    KeywordSet named;
+    if (&older == &newer) return named;
+    for (std::size_t index = 0; index < newer.size(); ++index) {
+        if (older.nameOf(index).empty() && !newer.nameOf(index).empty()) named.set(index);
+    }
+    return named;
+}
+
+Difference difference(const Snapshot& older, const Snapshot& newer) {
+    Difference result;
+    Cursor left(older), right(newer);
+    const KeywordSet named = newlyNamed(older.keywords(), newer.keywords());
+    while (!left.atEnd() && !right.atEnd()) {
+        if (left.skipShared(right)) continue;
+        const Record& was = left.record();
+        const Record& is = right.record();
+        if (was.uid < is.uid) {
+            result.vanished.push_back(was.uid);
+            left.next();
+        } else if (is.uid < was.uid) {
+            ++result.appeared;
+            right.next();
+        } else {
+            if (!was.sameFlags(is) || (is.keywords & named).any()) result.changed.push_back(is.uid);
+            left.next();
+            right.next();
+        }
+    }
+    for (; !left.atEnd(); left.next()) result.vanished.push_back(left.record().uid);
+    for (; !right.atEnd(); right.next()) ++result.appeared;
+    return result;
+}
+
+std::shared_ptr<const Snapshot> withVanished(const Snapshot& newer, const Snapshot& older,
+                                             std::span<const Uid> vanished) {
+    SnapshotBuilder builder;
+    std::size_t next = 0;
+    const auto addVanishedBelow = [&](Uid bound) {
+        for (; next < vanished.size() && vanished[next] < bound; ++next) {
+            if (const auto record = older.find(vanished[next])) builder.add(**record, record->fileName());
+        }
+    };
+    for (const auto& chunk : newer.chunks()) {
+        if (next == vanished.size() || chunk->lastUid() < vanished[next]) {
+            builder.addChunk(chunk);
+            continue;
+        }
+        for (const Record& record : chunk->records()) {
+            addVanishedBelow(record.uid);
+            builder.add(record, chunk->fileName(record));
+        }
+    }
+    addVanishedBelow(Uid{UINT32_MAX});
+    builder.setHeader(newer.uidValidity(), newer.uidNext(), newer.highestModSeq(), newer.sharedKeywords(),
+                      newer.generation());
+    return builder.finish();
+}
+
+}  // namespace maildir

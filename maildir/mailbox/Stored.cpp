@@ -1,0 +1,256 @@
+// The cache file of a mailbox: taken over when it is opened, written when it has changed and nothing went on for a
+// while.
+//
+// What is taken over is only believed where the mailbox says that it has not changed since: the list goes on where it
+// was read to, and the directories are looked at unless they have the times that they had when certainly nothing was
+// still to be seen. Files themselves are compared before facts of them are served (Facts.cpp).
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+
+#include "maildir/mailbox/MailboxState.h"
+
+namespace maildir {
+
+namespace {
+
+// A directory that was changed so lately may have changed once more without another time.
+constexpr std::int64_t settledNanoseconds = 100'000'000;
+
+constexpr std::int64_t quietMilliseconds = 1000;     // without a change, before one is written
+constexpr std::int64_t longestMilliseconds = 10000;  // between two writes of a mailbox that is never quiet
+constexpr std::int64_t retryMilliseconds = 10000;    // after one that failed
+constexpr std::size_t manyFacts = 2048;              // are written at once: memory may not keep them
+
+// A new file is written when the old one has grown so much.
+constexpr std::uint64_t growthFactor = 2, growthOctets = 8u << 20;
+
+std::int64_t now() {
+    timespec time{};
+    clock_gettime(CLOCK_REALTIME, &time);
+    return nanosecondsOf(time);
+}
+
+std::int64_t ageOf(const FolderState& folder) {
+    return now() - std::max(folder.modified, folder.changed);
+}
+
+FolderState lookAt(const std::string& path) {
+    struct stat status {};
+    if (stat(path.c_str(), &status) != 0) throw Error::fromErrno("cannot stat", path);
+    return FolderState::of(status);
+}
+
+timespec timeOf(const FolderState& folder) {
+    return {folder.modified / nanosecondsPerSecond, folder.modified % nanosecondsPerSecond};
+}
+
+}  // namespace
+
+std::int64_t steadyMilliseconds() {
+    const auto time = std::chrono::steady_clock::now().time_since_epoch();
+    return std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
+}
+
+bool Mailbox::State::restoreLocked(bool& isUpToDate) {
+    if (!options.cache) return false;
+    const std::shared_ptr<CacheFile> file = options.cache->open(directory);
+    if (!file) return false;
+    std::optional<StoredMailbox> stored = decodeStored(file->root());
+    if (!stored || stored->directory != directory) return false;
+    // Another program may have started the mailbox anew.
+    if (UidList::uidValidityIn(directory) != stored->uidValidity) return false;
+    list.restore(std::move(stored->list));
+    SnapshotBuilder builder;
+    const std::weak_ptr<ChangeFeed> weak = feed;
+    const auto source = chunksOf(file, directory, stored->chunks, [weak] {
+        if (const auto present = weak.lock()) present->noteOverflow();
+    });
+    for (std::size_t number = 0; number < stored->chunks.size(); ++number) {
+        StoredChunk& each = stored->chunks[number];
+        const auto chunk = std::make_shared<const Chunk>(each.counts, source, number);
+        builder.addChunk(chunk);
+        saved.kept.push_back(chunk);
+        saved.chunks.emplace(chunk.get(), std::move(each));
+    }
+    const std::uint64_t generation = published()->generation() + 1;
+    builder.setHeader(stored->uidValidity, stored->uidNext, stored->highestModSeq, keywords, generation);
+    modSeqClock = stored->highestModSeq.value;
+    index.clear();
+    isIndexed = false;
+    goneNamesAreKnown = false;
+    awaitedLetters = namelessOf(stored->awaitedLetters);
+    awaitsNames = awaitedLetters.any();
+    saved.file = file;
+    saved.octets = stored->firstOctets != 0 ? stored->firstOctets : file->octets();
+    messageFacts.attach(FactBlocks(file, std::move(stored->facts)));
+    publish(builder.finish());
+    const bool isSame = stored->isCertain && lookAt(directory + "/new") == stored->newFolder &&
+                        lookAt(directory + "/cur") == stored->curFolder;
+    newTime = timeOf(stored->newFolder);
+    curTime = timeOf(stored->curFolder);
+    timesAreTrusted = isSame;
+    if (isSame) savedGeneration = generation;  // else it is saved again, with times that may be certain
+    // Rows without a change of the folders are those of messages that came and went.
+    isUpToDate = isSame && !absorbListLocked() && list.exists() && !list.isDamaged();
+    return true;
+}
+
+std::optional<StoredMailbox> Mailbox::State::captureLocked(bool isLast) {
+    StoredMailbox stored;
+    requireInPlaceLocked();
+    stored.newFolder = lookAt(directory + "/new");
+    stored.curFolder = lookAt(directory + "/cur");
+    if (isLast) {
+        const std::int64_t young = settledNanoseconds - std::min(ageOf(stored.newFolder), ageOf(stored.curFolder));
+        const timespec pause{0, std::clamp<std::int64_t>(young, 0, settledNanoseconds)};
+        if (young > 0) nanosleep(&pause, nullptr);
+    }
+    stored.isCertain = ageOf(stored.newFolder) > settledNanoseconds && ageOf(stored.curFolder) > settledNanoseconds;
+    if (isWatched) {
+        options.watcher->drain();
+        if (feed->hasPending()) refreshLocked();
+        stored.isCertain = stored.isCertain && !feed->hasPending() && lookAt(directory + "/new") == stored.newFolder &&
+                           lookAt(directory + "/cur") == stored.curFolder;
+    } else {
+        stored.isCertain = stored.isCertain && timesAreTrusted && nanosecondsOf(newTime) == stored.newFolder.modified &&
+                           nanosecondsOf(curTime) == stored.curFolder.modified;
+    }
+    // What is moved away is told afterwards. (A move that begins later changes the times.)
+    stored.isCertain = stored.isCertain && movesAway == 0;
+    // Rows that were read but not matched with files are not in the records, and would not be read again.
+    if (!pendingRows.rows().empty() || !list.exists()) return std::nullopt;
+    const std::shared_ptr<const Snapshot> snapshot = published();
+    stored.directory = directory;
+    stored.uidValidity = snapshot->uidValidity();
+    stored.uidNext = snapshot->uidNext();
+    stored.highestModSeq = snapshot->highestModSeq();
+    stored.awaitedLetters = awaitedLetters;
+    stored.list = list.state();
+    if (stored.uidValidity.value == 0) return std::nullopt;
+    return stored;
+}
+
+bool Mailbox::State::isWorthANewFile(const Saved& from, const Snapshot& snapshot, std::size_t blocks) const {
+    constexpr std::size_t fewBlocks = 64;
+    return !from.file || !from.file->isInPlace() || from.file->octets() > growthFactor * from.octets + growthOctets ||
+           blocks > fewBlocks + 4 * (snapshot.size() / FactBlocks::maxMessages);
+}
+
+void Mailbox::State::writeChunks(StoredMailbox& stored, const Snapshot& snapshot, const Saved& from,
+                                 Saved& target) const {
+    for (const auto& chunk : snapshot.chunks()) {
+        const auto known = from.chunks.find(chunk.get());
+        StoredChunk each;
+        std::optional<std::string> block;
+        if (known != from.chunks.end()) {
+            each = known->second;
+            // What was not read yet needs not be read to be copied.
+            if (target.file != from.file && !chunk->isRead()) block = from.file->read(each.place);
+        } else {
+            each.uids = encodeUids(*chunk);
+            each.counts = chunk->counts();
+            const auto records = chunk->records();
+            each.counts.recentUnclaimed =
+                static_cast<std::uint32_t>(std::count_if(records.begin(), records.end(), isStillRecent));
+        }
+        if (known == from.chunks.end() || target.file != from.file)
+            each.place = target.file->append(block ? *block : encodeRecords(*chunk));
+        stored.chunks.push_back(each);
+        target.kept.push_back(chunk);
+        target.chunks.emplace(chunk.get(), std::move(each));
+    }
+}
+
+void Mailbox::State::writeNewFile(StoredMailbox& stored, const Snapshot& snapshot, Saved& target) {
+    target.file = options.cache->create(directory, saved.file.get());
+    writeChunks(stored, snapshot, saved, target);
+    const std::uint64_t most = options.cache->maxOctets() / 2;
+    stored.facts =
+        messageFacts.copyTo(*target.file, most, [&snapshot](Uid uid) { return snapshot.indexOf(uid).has_value(); });
+    target.file->commit(encodeStored(stored));
+    target.file->publish();
+    target.octets = target.file->octets();
+    messageFacts.attach(FactBlocks(target.file, stored.facts));
+    options.cache->noteWritten(target.octets);
+}
+
+void Mailbox::State::writeMore(StoredMailbox& stored, const Snapshot& snapshot, Saved& target) {
+    const bool isOld = target.file == nullptr;
+    if (isOld) {
+        target.file = saved.file;
+        target.octets = saved.octets;
+    }
+    const std::uint64_t before = target.file->octets();
+    if (isOld) writeChunks(stored, snapshot, saved, target);
+    stored.facts = messageFacts.save(*target.file);
+    stored.firstOctets = target.octets;
+    target.file->commit(encodeStored(stored));
+    messageFacts.noteSaved();
+    options.cache->noteWritten(target.file->octets() - before);
+}
+
+Mailbox::Saving Mailbox::saving() const {
+    const State& state = *_state;
+    const std::size_t unsaved = state.messageFacts.unsaved();
+    if (!state.options.cache || state.isGone || (unsaved == 0 && state.savedGeneration == state.publishedGeneration)) {
+        return Saving::Nothing;
+    }
+    const std::int64_t present = steadyMilliseconds();
+    if (state.failedAt != 0 && present - state.failedAt < retryMilliseconds) return Saving::Later;
+    const bool isTime =
+        unsaved >= manyFacts || present - state.savedAt >= longestMilliseconds ||
+        (present - state.changedAt >= quietMilliseconds && present - state.savedAt >= quietMilliseconds);
+    return isTime ? Saving::Now : Saving::Later;
+}
+
+void Mailbox::save(bool isLast) {
+    State& state = *_state;
+    if (saving() == Saving::Nothing) return;
+    std::optional<StoredMailbox> stored;
+    std::shared_ptr<const Snapshot> snapshot;
+    try {
+        const FileIdentity::Scope scope(state.identity);
+        const std::lock_guard lock(state.writer);
+        if (state.isSaving || state.isGone || !state.isLoaded) return;
+        state.savedAt = steadyMilliseconds();
+        stored = state.captureLocked(isLast);
+        if (!stored) return;
+        snapshot = state.published();
+        state.isSaving = true;
+    } catch (const std::exception&) {
+        return;  // the mailbox is gone, or cannot be looked at: whoever uses it is told
+    }
+    State::Saved target;
+    bool isDone = false;
+    try {
+        const FileIdentity::Scope scope(nullptr);
+        const bool isNew = state.isWorthANewFile(state.saved, *snapshot, state.messageFacts.blockCount());
+        if (isNew) {
+            state.writeNewFile(*stored, *snapshot, target);
+            isDone = true;
+        }
+        if (!isNew || state.messageFacts.unsaved() > 0) state.writeMore(*stored, *snapshot, target);
+        isDone = true;
+        state.options.cache->noteSuccess();
+        state.failedAt = 0;
+    } catch (const std::exception& error) {
+        state.messageFacts.noteNotSaved();
+        const auto* const known = dynamic_cast<const Error*>(&error);
+        const bool isInUse = known != nullptr && known->kind() == ErrorKind::Busy;  // by another server
+        if (!isInUse) state.options.cache->noteFailure(error.what());
+        state.failedAt = steadyMilliseconds();
+    }
+    state.messageFacts.rest();
+    const std::lock_guard lock(state.writer);
+    state.isSaving = false;
+    if (!isDone) return;
+    state.saved = std::move(target);
+    // What was not certain a moment after a change will be soon; where nobody tells of changes perhaps never.
+    constexpr int tries = 3;
+    if (stored->isCertain || ++state.uncertainSaves >= tries) state.savedGeneration = snapshot->generation();
+}
+
+}  // namespace maildir

@@ -1,0 +1,31 @@
+// The first open of a mailbox that Courier wrote: its UIDs and keywords become Dovecot's files, so that no client has
+// to download its mail again. Keywords first: the UID list is what marks a mailbox as taken over, so a crash in between
+// only repeats the work.
+#include "maildir/mailbox/FileName.h"
+#include "maildir/mailbox/MailboxState.h"
+#include "maildir/names/CourierTakeover.h"
+
+namespace maildir {
+
+void Mailbox::State::takeOverCourierLocked() {
+    if (!needsCourierTakeOver(directory)) return;
+    const CourierKeywords courier = readCourierKeywords(directory);
+    std::map<std::string, std::string> late;  // keywords that have no letter live in the list, by base name
+    for (const bool isInNew : {true, false}) {
+        if (courier.byBaseName.empty()) break;
+        for (const std::string& name : listDirectory(directory + (isInNew ? "/new" : "/cur"))) {
+            const std::string base(baseNameOf(name));
+            const auto found = courier.byBaseName.find(base);
+            if (found == courier.byBaseName.end()) continue;
+            const KeywordSet set = keywordSetLocked(found->second, true);
+            const KeywordSet letters = set & lettersMask();
+            if (set != letters) late[base] = withKeywords({}, set);
+            const FileNameFacts facts = readFileName(name);
+            if ((facts.keywords | letters) == facts.keywords) continue;
+            renameMessageLocked(name, isInNew, withFlags(name, facts.flags, facts.keywords | letters), false);
+        }
+    }
+    takeOverUidList(directory, late);
+}
+
+}  // namespace maildir

@@ -1,0 +1,44 @@
+// Substring search in message text as RFC 3501 6.4.4 asks: case-insensitive (Unicode case folding), in decoded text:
+// encoded-words of headers, and bodies after their transfer encoding and charset. No index: it reads the message.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "maildir/message/MessageFile.h"
+#include "maildir/message/Structure.h"
+
+namespace maildir {
+
+// Converts text to UTF-8 by ICU; nothing if the charset is unknown. Malformed octets become U+FFFD.
+std::optional<std::string> toUtf8(std::string_view text, const std::string& charset);
+bool isKnownCharset(const std::string& charset);
+
+// One string to look for, prepared once and used on many messages; immutable, any thread may use it.
+class SearchPattern {
+public:
+    explicit SearchPattern(std::string_view utf8);  // the empty pattern is found everywhere
+    [[nodiscard]] bool foundIn(std::string_view utf8) const;
+    // lines: folded by foldCase(), each ended by LF, in one of which it is looked for.
+    [[nodiscard]] bool foundInFoldedLines(std::string_view lines) const;
+    [[nodiscard]] bool foundInHeaderValue(std::string_view rawValue) const;  // unfolds, decodes encoded-words
+
+private:
+    [[nodiscard]] bool foundInFolded(std::string_view folded, bool isAscii) const;
+
+    std::string _folded;
+    bool _isAscii = true;
+    friend class BodySearch;
+};
+
+// Looks for every pattern in the text parts (all leaf parts of type text, and headers of enclosed messages) of a
+// message. withHeaders: in the message's own header fields and the MIME headers of its parts too (SEARCH TEXT), else in
+// its body only (SEARCH BODY). Returns one bool a pattern, in order. Works in blocks: memory does not grow with the
+// message.
+std::vector<bool> searchMessage(const MessageFile& file, const Structure& structure,
+                                const std::vector<const SearchPattern*>& patterns, bool withHeaders);
+
+}  // namespace maildir

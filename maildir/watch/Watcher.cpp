@@ -1,0 +1,197 @@
+#include "maildir/watch/Watcher.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <system_error>
+
+namespace maildir {
+
+namespace {
+
+constexpr std::uint32_t watchedEvents =
+    IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CLOSE_WRITE | IN_ONLYDIR | IN_DELETE_SELF | IN_MOVE_SELF;
+
+constexpr int gatherMs = 3, burstWakings = 8;
+
+// Takes the target out, and those that are no more.
+void removeTarget(std::vector<std::weak_ptr<WatchTarget>>& targets, const WatchTarget* target) {
+    std::erase_if(targets, [target](const std::weak_ptr<WatchTarget>& each) {
+        const auto held = each.lock();
+        return !held || held.get() == target;
+    });
+}
+
+}  // namespace
+
+Watcher::Watcher(Options options) : _options(std::move(options)), _wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    if (_options.useInotify) {
+        _inotify = FileDescriptor(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+        if (!_inotify.isOpen()) reportLimit("inotify_init", errno);
+    }
+    _thread = std::thread([this] { run(); });
+}
+
+Watcher::~Watcher() {
+    _stops = true;
+    const std::uint64_t one = 1;
+    (void)!write(_wake.get(), &one, sizeof one);
+    _thread.join();
+}
+
+bool Watcher::watch(const std::string& directory, const std::shared_ptr<WatchTarget>& target) {
+    const std::lock_guard lock(_mutex);
+    unwatchLocked(target.get());
+    if (_inotify.isOpen()) {
+        const int forNew = inotify_add_watch(_inotify.get(), (directory + "/new").c_str(), watchedEvents);
+        const int newError = errno;
+        const int forCur =
+            forNew < 0 ? -1 : inotify_add_watch(_inotify.get(), (directory + "/cur").c_str(), watchedEvents);
+        if (forNew >= 0 && forCur >= 0) {
+            _watches[forNew].targets.push_back(target);
+            _watches[forNew].isNew = true;
+            _watches[forCur].targets.push_back(target);
+            _descriptors[target.get()] = {forNew, forCur};
+            return true;
+        }
+        reportLimit(directory, forNew < 0 ? newError : errno);
+        if (forNew >= 0 && !_watches.contains(forNew)) inotify_rm_watch(_inotify.get(), forNew);
+    }
+    _polled.push_back(target);
+    return false;
+}
+
+void Watcher::unwatch(const WatchTarget* target) {
+    const std::lock_guard lock(_mutex);
+    unwatchLocked(target);
+}
+
+void Watcher::unwatchLocked(const WatchTarget* target) {
+    const auto descriptors = _descriptors.find(target);
+    if (descriptors != _descriptors.end()) {
+        for (const int descriptor : descriptors->second) {
+            const auto watch = _watches.find(descriptor);
+            if (watch == _watches.end()) continue;
+            removeTarget(watch->second.targets, target);
+            if (!watch->second.targets.empty()) continue;
+            inotify_rm_watch(_inotify.get(), descriptor);
+            _watches.erase(watch);
+        }
+        _descriptors.erase(descriptors);
+    }
+    removeTarget(_polled, target);
+}
+
+void Watcher::drain() {
+    if (!_inotify.isOpen()) return;
+    // Outlives the lock: the last owner of a target may be this one, and its end calls unwatch().
+    Told told;
+    const std::lock_guard lock(_mutex);
+    drainLocked(told);
+}
+
+void Watcher::drainLocked(Told& told) {
+    alignas(inotify_event) char buffer[65536];
+    // Bounded: a storm of events must not keep one caller here for ever; what is left comes with the next call.
+    for (int round = 0; round < 64; ++round) {
+        const ssize_t got = read(_inotify.get(), buffer, sizeof buffer);
+        if (got <= 0) break;
+        dispatch(buffer, static_cast<std::size_t>(got), told);
+    }
+    for (const auto& [identity, target] : told) target->noteNews();
+}
+
+void Watcher::dispatch(const char* buffer, std::size_t octets, Told& told) {
+    for (std::size_t at = 0; at < octets;) {
+        inotify_event event;
+        std::memcpy(&event, buffer + at, sizeof event);
+        const char* const name = buffer + at + sizeof event;
+        at += sizeof event + event.len;
+        if ((event.mask & IN_Q_OVERFLOW) != 0) {
+            for (const auto& [descriptor, watch] : _watches) overflow(watch.targets, told);
+            continue;
+        }
+        const auto found = _watches.find(event.wd);
+        if (found == _watches.end()) continue;
+        if ((event.mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED)) != 0) {
+            overflow(found->second.targets, told);
+            if ((event.mask & IN_IGNORED) != 0) _watches.erase(found);
+            continue;
+        }
+        if (event.len == 0 || name[0] == '.' || (event.mask & IN_ISDIR) != 0) continue;
+        FileEvent::Kind kind = FileEvent::Appeared;
+        if ((event.mask & IN_MOVED_FROM) != 0) kind = FileEvent::MovedAway;
+        if ((event.mask & IN_DELETE) != 0) kind = FileEvent::Removed;
+        if ((event.mask & IN_CLOSE_WRITE) != 0) kind = FileEvent::Written;
+        for (const auto& each : found->second.targets) {
+            const std::shared_ptr<WatchTarget> target = each.lock();
+            if (!target) continue;
+            target->noteEvent({kind, found->second.isNew, std::string(name)});
+            told[target.get()] = target;
+        }
+    }
+}
+
+void Watcher::overflow(const std::vector<std::weak_ptr<WatchTarget>>& targets, Told& told) {
+    for (const auto& each : targets) {
+        if (auto target = each.lock()) {
+            target->noteOverflow();
+            told[target.get()] = std::move(target);
+        }
+    }
+}
+
+void Watcher::pollTargets() {
+    std::vector<std::shared_ptr<WatchTarget>> targets;
+    {
+        const std::lock_guard lock(_mutex);
+        for (const auto& each : _polled) {
+            if (auto target = each.lock()) targets.push_back(std::move(target));
+        }
+    }
+    for (const auto& target : targets) target->poll();
+}
+
+void Watcher::run() {
+    using Clock = std::chrono::steady_clock;
+    const auto interval = std::chrono::milliseconds(_options.pollIntervalMs);
+    auto nextPoll = Clock::now() + interval;
+    auto drained = Clock::now();
+    int burst = 0;  // how often in a row it was woken right after the last time
+    while (!_stops) {
+        pollfd waits[2] = {{_wake.get(), POLLIN, 0}, {_inotify.get(), POLLIN, 0}};
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(nextPoll - Clock::now()).count();
+        const int ready = ::poll(waits, _inotify.isOpen() ? 2 : 1, static_cast<int>(std::max<long long>(left, 0)));
+        if (_stops) break;
+        if (ready > 0 && (waits[1].revents & POLLIN) != 0) {
+            burst = Clock::now() - drained < std::chrono::microseconds(100) ? burst + 1 : 0;
+            drain();
+            // Who changes thousands of files, we ourselves too, would wake this thread for each: in a burst, what comes
+            // next is gathered for a moment. Single changes are told at once.
+            if (burst >= burstWakings) (void)::poll(waits, 1, gatherMs);
+            drained = Clock::now();
+        }
+        if (Clock::now() >= nextPoll) {
+            pollTargets();
+            nextPoll = Clock::now() + interval;
+        }
+    }
+}
+
+void Watcher::reportLimit(const std::string& directory, int number) {
+    if (_limitReported || !_options.log || number == ENOENT) return;
+    _limitReported = true;
+    std::string advice;
+    if (number == ENOSPC) advice = "; raise the sysctl fs.inotify.max_user_watches";
+    if (number == EMFILE) advice = "; raise the sysctl fs.inotify.max_user_instances";
+    _options.log("cannot watch " + directory + " for changes (" + std::generic_category().message(number) +
+                 "): changes by other programs are noticed later, by looking at directory times" + advice);
+}
+
+}  // namespace maildir

@@ -1,0 +1,83 @@
+#include "modules/host/ProgramKeys.h"
+
+#include "modules/signin/Desk.h"
+
+namespace maildock::host {
+
+std::vector<KeySpec> programKeys() {
+    std::vector<KeySpec> keys = {
+        {"modules",
+         KeyKind::List,
+         "imapd",
+         "The modules to host; each is a library in the folder modules.",
+         {},
+         {},
+         {}},
+        {"library.path",
+         KeyKind::Path,
+         "",
+         "The folder that holds modules/ and plugins/; empty: ../lib/maildock beside the program's folder.",
+         {},
+         {},
+         {}},
+        {"profile",
+         KeyKind::Text,
+         "",
+         "A file profiles/NAME.properties of settings that this file wins over.",
+         {},
+         {},
+         {}},
+        {"auth.plugins",
+         KeyKind::List,
+         "passwdfile",
+         "The authentication plugins, asked in this order; each is a library plugins/auth-NAME.so.",
+         {},
+         {},
+         {}},
+        {"size.plugin",
+         KeyKind::Text,
+         "size-mime",
+         "What RFC822.SIZE says: size-mime (exact) or size-stored (cheap).",
+         {},
+         {},
+         {}},
+        {"shutdown.timeout", KeyKind::Seconds, "10", "How long a stop waits for the sessions to end.", {}, 0, 600},
+        {"server.user",
+         KeyKind::Text,
+         "",
+         "The user that the server becomes once its ports are bound, if it is started as root; empty: it stays.",
+         {},
+         {},
+         {}},
+        {"server.group", KeyKind::Text, "", "The group likewise; empty: that user's own.", {}, {}, {}},
+        {"log.path", KeyKind::Path, "", "The log file, opened again on SIGHUP; empty: standard error.", {}, {}, {}},
+        {"log.level",
+         KeyKind::Choice,
+         "information",
+         "The least important events that are logged.",
+         {"none", "fatal", "critical", "error", "warning", "notice", "information", "debug", "trace"},
+         {},
+         {}},
+        {"log.format",
+         KeyKind::Text,
+         "%Y-%m-%d %H:%M:%S.%i %p %s: %t",
+         "A line of the log, as Poco's PatternFormatter.",
+         {},
+         {},
+         {}},
+        {"log.times", KeyKind::Choice, "local", "The time zone of the log.", {"local", "UTC"}, {}, {}},
+        {"log.rotation",
+         KeyKind::Text,
+         "never",
+         "When a new log file is begun, as Poco's FileChannel: never, daily, weekly, 12 hours, 50 M, ...",
+         {},
+         {},
+         {}},
+        {"log.keep", KeyKind::Number, "7", "How many older log files are kept.", {}, 1, 10000},
+    };
+    const std::vector<KeySpec> ofSignIn = signin::Desk::keys();
+    keys.insert(keys.end(), ofSignIn.begin(), ofSignIn.end());
+    return keys;
+}
+
+}  // namespace maildock::host

@@ -1,0 +1,78 @@
+// The program `maildock`: reads the command line and runs what it asks for.
+#include <Poco/Exception.h>
+#include <Poco/Util/Application.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <exception>
+#include <iostream>
+
+#include "modules/api/Version.h"
+#include "modules/maildock/AuthCommands.h"
+#include "modules/maildock/CheckCommand.h"
+#include "modules/maildock/CommandLine.h"
+#include "modules/maildock/PreauthCommand.h"
+#include "modules/maildock/Server.h"
+#include "modules/maildock/Signals.h"
+
+namespace {
+
+using maildock::CommandLine;
+using Poco::Util::Application;
+
+// Every parked session is an open file: use all that the administrator allows.
+void raiseFileLimit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int serve(const std::string& configFile, const std::string& program) {
+    maildock::Signals::block();
+    raiseFileLimit();
+    maildock::Server server(configFile);
+    return server.run({program});
+}
+
+int run(const CommandLine& line, const std::string& program) {
+    switch (line.action) {
+        case CommandLine::Action::Serve:
+            return serve(line.configFile, program);
+        case CommandLine::Action::Preauthenticated:
+            return maildock::servePreauthenticated(line.configFile, line.user);
+        case CommandLine::Action::Check:
+            return maildock::checkConfiguration(line.configFile, std::cout);
+        case CommandLine::Action::ListKeys:
+            return maildock::listKeys(line.configFile, std::cout);
+        case CommandLine::Action::Passwd:
+            return maildock::makePassword(line.scheme, line.user, std::cout);
+        case CommandLine::Action::AuthTest:
+            return maildock::testUser(line.configFile, line.user, line.proof, std::cout);
+        case CommandLine::Action::Version:
+            std::cout << "maildock " << MAILDOCK_VERSION << " (interface version " << maildock::interfaceVersion
+                      << ")\n";
+            return Application::EXIT_OK;
+        case CommandLine::Action::Help:
+            std::cout << CommandLine::help();
+            return Application::EXIT_OK;
+        case CommandLine::Action::Mistake:
+            break;
+    }
+    std::cerr << "maildock: " << line.mistake << "\n\n" << CommandLine::help();
+    return Application::EXIT_USAGE;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    ::umask(0077);
+    try {
+        return run(CommandLine::parse({argv + (argc > 0 ? 1 : 0), argv + argc}), argc > 0 ? argv[0] : "maildock");
+    } catch (const Poco::Exception& e) {
+        std::cerr << "maildock: " << e.displayText() << std::endl;
+    } catch (const std::exception& e) {
+        std::cerr << "maildock: " << e.what() << std::endl;
+    }
+    return Application::EXIT_SOFTWARE;
+}

@@ -1,0 +1,83 @@
+/* Preloaded into a server under test: makes its circumstances worse. By environment:
+ *
+ * ADVERSE_HOLD=FILE      while FILE exists, a listing stops behind its first entry, once FILE.held is made, until FILE is
+ *                        gone (30 s at most). What the first getdents(2) gave is listed as it was before, the rest as it
+ *                        is afterwards.
+ * ADVERSE_INOTIFY=init   inotify_init1(2) fails with EMFILE; =watches: inotify_add_watch(2) fails with ENOSPC.
+ * ADVERSE_HOURS=N        time(2) is N hours ahead. */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+static int isSetTo(const char* name, const char* value) {
+    const char* const found = getenv(name);
+    return found != NULL && strcmp(found, value) == 0;
+}
+
+static int listsCur(DIR* directory) {
+    char link[64], path[PATH_MAX];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", dirfd(directory));
+    const ssize_t octets = readlink(link, path, sizeof path - 1);
+    if (octets < 4) return 0;
+    path[octets] = '\0';
+    return strcmp(path + octets - 4, "/cur") == 0;
+}
+
+static void holdHere(void) {
+    const char* const file = getenv("ADVERSE_HOLD");
+    char held[PATH_MAX];
+    snprintf(held, sizeof held, "%s.held", file);
+    const int fd = open(held, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    if (fd >= 0) close(fd);
+    const struct timespec pause = {0, 1000000};
+    for (int i = 0; i < 30000 && access(file, F_OK) == 0; ++i) nanosleep(&pause, NULL);
+}
+
+struct dirent* readdir(DIR* directory) {
+    static struct dirent* (*next)(DIR*);
+    if (next == NULL) *(void**)&next = dlsym(RTLD_NEXT, "readdir");
+    struct dirent* const entry = next(directory);
+    const int before = errno;
+    const char* const file = getenv("ADVERSE_HOLD");
+    if (entry != NULL && entry->d_name[0] != '.' && file != NULL && access(file, F_OK) == 0 && listsCur(directory)) {
+        holdHere();
+    }
+    errno = before;
+    return entry;
+}
+
+int inotify_init1(int flags) {
+    if (isSetTo("ADVERSE_INOTIFY", "init")) {
+        errno = EMFILE;
+        return -1;
+    }
+    return (int)syscall(SYS_inotify_init1, flags);
+}
+
+int inotify_add_watch(int fd, const char* path, uint32_t mask) {
+    if (isSetTo("ADVERSE_INOTIFY", "watches")) {
+        errno = ENOSPC;
+        return -1;
+    }
+    return (int)syscall(SYS_inotify_add_watch, fd, path, mask);
+}
+
+time_t time(time_t* where) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    const char* const hours = getenv("ADVERSE_HOURS");
+    const time_t moment = now.tv_sec + (hours != NULL ? 3600 * (time_t)atol(hours) : 0);
+    if (where != NULL) *where = moment;
+    return moment;
+}

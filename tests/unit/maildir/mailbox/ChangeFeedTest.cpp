@@ -1,0 +1,88 @@
+// What is news, and what is our own doing.
+#include <cppunit/extensions/HelperMacros.h>
+
+#include "maildir/mailbox/ChangeFeed.h"
+
+namespace maildir::test {
+
+namespace {
+
+class ChangeFeedTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(ChangeFeedTest);
+    CPPUNIT_TEST(passesOnWhatOthersDo);
+    CPPUNIT_TEST(keepsQuietAboutOurOwnDoing);
+    CPPUNIT_TEST(looksAtAllWhenAnEventWasTakenForOurs);
+    CPPUNIT_TEST(looksAtAllAfterTooManyEvents);
+    CPPUNIT_TEST(remembersWhatViewersShow);
+    CPPUNIT_TEST_SUITE_END();
+
+    ChangeFeed _feed;
+
+public:
+    void setUp() override { _feed.setWatched(true); }
+
+    void passesOnWhatOthersDo() {
+        CPPUNIT_ASSERT(!_feed.hasPending());
+        _feed.noteEvent({FileEvent::Appeared, true, "a"});
+        CPPUNIT_ASSERT(_feed.hasPending());
+        const ChangeFeed::Pending pending = _feed.take();
+        CPPUNIT_ASSERT(!pending.everything && pending.events.size() == 1);
+        CPPUNIT_ASSERT_MESSAGE("taken, but not published yet", _feed.hasPending());
+        _feed.settle();
+        CPPUNIT_ASSERT(!_feed.hasPending());
+    }
+
+    void keepsQuietAboutOurOwnDoing() {
+        _feed.expect(FileEvent::Appeared, true, "a");
+        _feed.noteEvent({FileEvent::Appeared, false, "a"});
+        _feed.noteEvent({FileEvent::Removed, true, "a"});
+        CPPUNIT_ASSERT_EQUAL(std::size_t(2), _feed.take().events.size());
+        _feed.settle();
+        _feed.noteEvent({FileEvent::Appeared, true, "a"});
+        CPPUNIT_ASSERT(!_feed.hasPending());
+        _feed.noteEvent({FileEvent::Appeared, true, "a"});
+        CPPUNIT_ASSERT(_feed.hasPending());
+    }
+
+    void looksAtAllWhenAnEventWasTakenForOurs() {
+        _feed.expect(FileEvent::MovedAway, false, "a");
+        _feed.unexpect(FileEvent::MovedAway, false, "a");
+        CPPUNIT_ASSERT(!_feed.hasPending());
+        _feed.expect(FileEvent::MovedAway, false, "a");
+        _feed.noteEvent({FileEvent::MovedAway, false, "a"});  // another program was quicker
+        _feed.unexpect(FileEvent::MovedAway, false, "a");
+        CPPUNIT_ASSERT(_feed.take().everything);
+    }
+
+    void looksAtAllAfterTooManyEvents() {
+        for (int i = 0; i < 30000; ++i) _feed.noteEvent({FileEvent::Appeared, true, std::to_string(i)});
+        const ChangeFeed::Pending pending = _feed.take();
+        CPPUNIT_ASSERT(pending.everything && pending.events.empty());
+    }
+
+    void remembersWhatViewersShow() {
+        const auto* const one = reinterpret_cast<const Viewer*>(&_feed);
+        const auto* const other = reinterpret_cast<const Viewer*>(this);
+        CPPUNIT_ASSERT(!_feed.isShownBesides(nullptr));
+        CPPUNIT_ASSERT_EQUAL(UINT64_MAX, _feed.oldestShown());
+        int woken = 0;
+        _feed.add(
+            one, [&woken] { ++woken; }, 5);
+        CPPUNIT_ASSERT(_feed.isShownBesides(nullptr) && !_feed.isShownBesides(one) && _feed.isShownBesides(other));
+        _feed.add(other, {}, 7);
+        CPPUNIT_ASSERT(_feed.isShownBesides(one));
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t(5), _feed.oldestShown());
+        _feed.acknowledge(one, 9);
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t(7), _feed.oldestShown());
+        _feed.wakeViewers();
+        CPPUNIT_ASSERT_EQUAL(1, woken);
+        _feed.remove(other);
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t(9), _feed.oldestShown());
+    }
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(ChangeFeedTest);
+
+}  // namespace
+
+}  // namespace maildir::test

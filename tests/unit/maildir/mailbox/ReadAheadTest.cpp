@@ -1,0 +1,99 @@
+// Parsing ahead of a reader: each message once, whoever does it, and no reader that waits for ever.
+#include "MaildirFixture.h"
+#include "maildir/mailbox/ReadAhead.h"
+
+namespace maildir::test {
+
+namespace {
+
+class ReadAheadTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(ReadAheadTest);
+    CPPUNIT_TEST(parsesEachMessageOnce);
+    CPPUNIT_TEST(helpsTheReader);
+    CPPUNIT_TEST(servesManyReaders);
+    CPPUNIT_TEST(endsInTheMiddle);
+    CPPUNIT_TEST(passesOverWhatIsGone);
+    CPPUNIT_TEST_SUITE_END();
+
+    static constexpr std::size_t messages = 400;
+
+    TemporaryDirectory _directory;
+    Maildir _maildir{_directory.path + "/box"};
+    Process _process;
+    std::shared_ptr<Mailbox> _mailbox;
+    std::vector<Uid> _uids;
+
+public:
+    void setUp() override {
+        for (std::size_t number = 0; number < messages; ++number) {
+            _maildir.put(std::to_string(1600000000 + number) + ".M1P1.host:2,",
+                         "Subject: x\n\n" + std::string(500, 'x'));
+        }
+        _mailbox = _process.open(_maildir.path);
+        _uids = uidsOf(*_mailbox->refresh());
+    }
+
+    void read(ReadAhead& ahead) {
+        const auto way = ahead.start(_mailbox, _uids);
+        for (std::size_t number = 0; number < _uids.size(); ++number) {
+            way->reach(number);
+            CPPUNIT_ASSERT(_mailbox->structure(_uids[number])->storedOctets > 500);
+        }
+    }
+
+    void parsesEachMessageOnce() {
+        ReadAhead ahead(2);
+        read(ahead);
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t(messages), _mailbox->parsedCount());
+    }
+
+    void helpsTheReader() {
+        ReadAhead ahead(1);
+        const auto way = ahead.start(_mailbox, _uids);
+        way->reach(0);
+        // The reader rests; what follows is parsed without it, but not all: memory is bounded.
+        for (int i = 0; i < 100 && _mailbox->parsedCount() < 100; ++i) usleep(20'000);
+        CPPUNIT_ASSERT(_mailbox->parsedCount() >= 100);
+    }
+
+    void servesManyReaders() {
+        ReadAhead ahead(3);
+        std::vector<std::thread> readers;
+        for (int reader = 0; reader < 4; ++reader) readers.emplace_back([&] { read(ahead); });
+        for (std::thread& reader : readers) reader.join();
+        CPPUNIT_ASSERT(_mailbox->parsedCount() >= messages);
+    }
+
+    void endsInTheMiddle() {
+        ReadAhead ahead(2);
+        for (int round = 0; round < 20; ++round) {
+            const auto way = ahead.start(_mailbox, _uids);
+            way->reach(static_cast<std::size_t>(round) * 3);
+        }
+    }
+
+    void passesOverWhatIsGone() {
+        ReadAhead ahead(2);
+        for (std::size_t number = 50; number < 60; ++number) {
+            _maildir.remove(std::to_string(1600000000 + number) + ".M1P1.host");
+        }
+        const auto way = ahead.start(_mailbox, _uids);
+        std::size_t gone = 0;
+        for (std::size_t number = 0; number < _uids.size(); ++number) {
+            way->reach(number);
+            try {
+                (void)_mailbox->structure(_uids[number]);
+            } catch (const Error& error) {
+                CPPUNIT_ASSERT(error.kind() == ErrorKind::Expunged);
+                ++gone;
+            }
+        }
+        CPPUNIT_ASSERT_EQUAL(std::size_t(10), gone);
+    }
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(ReadAheadTest);
+
+}  // namespace
+
+}  // namespace maildir::test

@@ -1,0 +1,248 @@
+// Files appear whole or not at all, and dot-locks keep others out but not for ever.
+#include "maildir/FileOps.h"
+
+#include <cppunit/extensions/HelperMacros.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
+#include "tests/unit/maildir/names/TemporaryTree.h"
+
+using std::string_literals::operator""s;
+
+namespace maildir {
+
+class FileOpsTest : public CppUnit::TestFixture {
+    CPPUNIT_TEST_SUITE(FileOpsTest);
+    CPPUNIT_TEST(ownsDescriptors);
+    CPPUNIT_TEST(createsFilesOnceWithTheModeOfTheDirectory);
+    CPPUNIT_TEST(makesDirectoriesWithTheModeOfTheParent);
+    CPPUNIT_TEST(readsWholeFiles);
+    CPPUNIT_TEST(readsNoSpecialFiles);
+    CPPUNIT_TEST(replacesFiles);
+    CPPUNIT_TEST(leavesTheOldFileWhenItCannotReplace);
+    CPPUNIT_TEST(refusesPathsWithNul);
+    CPPUNIT_TEST(listsDirectories);
+    CPPUNIT_TEST(removesWithoutFollowingLinks);
+    CPPUNIT_TEST(locksAndUnlocks);
+    CPPUNIT_TEST(keepsOthersOut);
+    CPPUNIT_TEST(takesOverTheLockOfADeadProcess);
+    CPPUNIT_TEST(takesOverALockOfAFormerProcessWithOurNumber);
+    CPPUNIT_TEST(takesOverAnOldLock);
+    CPPUNIT_TEST(respectsAForeignLock);
+    CPPUNIT_TEST(doesNotRemoveALockThatWasTakenOver);
+    CPPUNIT_TEST(letsOneInAtATime);
+    CPPUNIT_TEST_SUITE_END();
+
+    TemporaryTree _tree;
+
+    static std::string hostName() {
+        char name[256] = {};
+        ::gethostname(name, sizeof name - 1);
+        return name;
+    }
+    void age(const std::string& name, int seconds) const {
+        const struct timespec past { ::time(nullptr) - seconds, 0 };
+        const struct timespec times[2] = {past, past};
+        CPPUNIT_ASSERT_EQUAL(0, ::utimensat(AT_FDCWD, (_tree / name).c_str(), times, 0));
+    }
+    [[nodiscard]] std::string tryLock(int timeoutMs = 30) const {
+        return errorOf([&] { const DotLock lock(_tree / "x.lock", timeoutMs); });
+    }
+    [[nodiscard]] unsigned modeOf(const std::string& name) const {
+        struct stat status {};
+        CPPUNIT_ASSERT_EQUAL(0, ::stat((_tree / name).c_str(), &status));
+        return status.st_mode & 07777U;
+    }
+
+public:
+    void ownsDescriptors() {
+        FileDescriptor first = openDirectory(_tree.path());
+        const int number = first.get();
+        FileDescriptor second(std::move(first));
+        CPPUNIT_ASSERT_EQUAL(number, second.get());
+        second = openDirectory("/");
+        CPPUNIT_ASSERT(second.isOpen());
+        CPPUNIT_ASSERT_EQUAL(-1, ::fcntl(number, F_GETFD) == -1 || number == second.get() ? -1 : 0);
+        CPPUNIT_ASSERT(::fcntl(second.get(), F_GETFD) & FD_CLOEXEC);
+        const int released = second.release();
+        CPPUNIT_ASSERT(!second.isOpen());
+        CPPUNIT_ASSERT_EQUAL(0, ::close(released));
+        CPPUNIT_ASSERT(!openExisting(_tree / "none", O_RDONLY));
+        CPPUNIT_ASSERT_EQUAL("NotFound"s, errorOf([&] { openDirectory(_tree / "none"); }));
+    }
+
+    void createsFilesOnceWithTheModeOfTheDirectory() {
+        const mode_t old = ::umask(077);
+        CPPUNIT_ASSERT_EQUAL(0, ::chmod(_tree.path().c_str(), 0750));
+        createExclusive(_tree / "file");
+        ::umask(old);
+        CPPUNIT_ASSERT_EQUAL(0640U, modeOf("file"));
+        CPPUNIT_ASSERT_EQUAL("AlreadyExists"s, errorOf([&] { createExclusive(_tree / "file"); }));
+        CPPUNIT_ASSERT_EQUAL(0, ::symlink("target", (_tree / "link").c_str()));
+        CPPUNIT_ASSERT_EQUAL("AlreadyExists"s, errorOf([&] { createExclusive(_tree / "link"); }));
+        CPPUNIT_ASSERT(!_tree.has("target"));
+    }
+
+    void makesDirectoriesWithTheModeOfTheParent() {
+        const mode_t old = ::umask(077);
+        CPPUNIT_ASSERT_EQUAL(0, ::chmod(_tree.path().c_str(), 02770));
+        makeDirectory(_tree / "sub");
+        ::umask(old);
+        CPPUNIT_ASSERT_EQUAL(02770U, modeOf("sub"));
+        CPPUNIT_ASSERT_EQUAL("AlreadyExists"s, errorOf([&] { makeDirectory(_tree / "sub"); }));
+        CPPUNIT_ASSERT_EQUAL("NotFound"s, errorOf([&] { makeDirectory(_tree / "none/sub"); }));
+    }
+
+    void readsWholeFiles() {
+        const std::string content = std::string(100'000, 'x') + "\0\xFF"s;
+        _tree.write("file", content);
+        CPPUNIT_ASSERT(readFile(_tree / "file") == content);
+        CPPUNIT_ASSERT(readFile(_tree / "file", content.size()) == content);
+        CPPUNIT_ASSERT_EQUAL("Limit"s, errorOf([&] { readFile(_tree / "file", content.size() - 1); }));
+        _tree.write("empty", "");
+        CPPUNIT_ASSERT(readFile(_tree / "empty", 0) == ""s);
+        CPPUNIT_ASSERT(!readFile(_tree / "none"));
+    }
+
+    void readsNoSpecialFiles() {
+        CPPUNIT_ASSERT_EQUAL(0, ::mkfifo((_tree / "fifo").c_str(), 0600));
+        CPPUNIT_ASSERT_EQUAL("other"s, errorOf([&] { readFile(_tree / "fifo"); }));
+        CPPUNIT_ASSERT_EQUAL("other"s, errorOf([&] { readFile(_tree.path()); }));
+    }
+
+    void replacesFiles() {
+        replaceFile(_tree / "file", "old");
+        replaceFile(_tree / "file", "new");
+        CPPUNIT_ASSERT_EQUAL("new"s, _tree.read("file"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t(1), listDirectory(_tree.path()).size());
+    }
+
+    void leavesTheOldFileWhenItCannotReplace() {
+        std::filesystem::create_directories(_tree / "taken/by a directory");
+        CPPUNIT_ASSERT(errorOf([&] { replaceFile(_tree / "taken", "new"); }) != "none");
+        CPPUNIT_ASSERT_EQUAL(std::size_t(1), listDirectory(_tree.path()).size());
+    }
+
+    void refusesPathsWithNul() {
+        const std::string path = _tree / "a\0b"s;
+        CPPUNIT_ASSERT_EQUAL("InvalidName"s, errorOf([&] { createExclusive(path); }));
+        CPPUNIT_ASSERT_EQUAL("InvalidName"s, errorOf([&] { makeDirectory(path); }));
+        CPPUNIT_ASSERT_EQUAL("InvalidName"s, errorOf([&] { removeRecursively(path); }));
+        CPPUNIT_ASSERT_EQUAL("InvalidName"s, errorOf([&] { readFile(path); }));
+    }
+
+    void listsDirectories() {
+        _tree.write("a", "");
+        _tree.write(".b", "");
+        auto names = listDirectory(_tree.path());
+        std::sort(names.begin(), names.end());
+        CPPUNIT_ASSERT((names == std::vector<std::string>{".b", "a"}));
+        CPPUNIT_ASSERT_EQUAL("NotFound"s, errorOf([&] { listDirectory(_tree / "none"); }));
+        CPPUNIT_ASSERT_EQUAL("NotFound"s, errorOf([&] { listDirectory(_tree / "a"); }));
+    }
+
+    void removesWithoutFollowingLinks() {
+        std::filesystem::create_directories(_tree / "gone/a/b/c");
+        std::filesystem::create_directories(_tree / "kept");
+        _tree.write("kept/file", "x");
+        std::filesystem::create_directory_symlink(_tree / "kept", _tree / "gone/a/link");
+        removeRecursively(_tree / "gone");
+        removeRecursively(_tree / "gone");
+        CPPUNIT_ASSERT(!_tree.has("gone"));
+        CPPUNIT_ASSERT_EQUAL("x"s, _tree.read("kept/file"));
+    }
+
+    void locksAndUnlocks() {
+        {
+            const DotLock lock(_tree / "x.lock", 0);
+            CPPUNIT_ASSERT_EQUAL(std::to_string(::getpid()) + ':' + hostName(), _tree.read("x.lock"));
+        }
+        CPPUNIT_ASSERT(!_tree.has("x.lock"));
+        CPPUNIT_ASSERT_EQUAL("NotFound"s, errorOf([&] { const DotLock lock(_tree / "none/x.lock", 0); }));
+    }
+
+    void keepsOthersOut() {
+        const DotLock lock(_tree / "x.lock", 0);
+        CPPUNIT_ASSERT_EQUAL("Busy"s, tryLock());  // the same process, another thread
+        const pid_t child = ::fork();
+        if (child == 0) ::_exit(tryLock() == "Busy" ? 0 : 1);
+        int status = -1;
+        CPPUNIT_ASSERT_EQUAL(child, ::waitpid(child, &status, 0));
+        CPPUNIT_ASSERT_EQUAL(0, status);
+        CPPUNIT_ASSERT(_tree.has("x.lock"));
+    }
+
+    void takesOverTheLockOfADeadProcess() {
+        const pid_t child = ::fork();
+        if (child == 0) {
+            new DotLock(_tree / "x.lock", 0);
+            ::_exit(0);
+        }
+        int status = -1;
+        CPPUNIT_ASSERT_EQUAL(child, ::waitpid(child, &status, 0));
+        CPPUNIT_ASSERT(_tree.has("x.lock"));
+        CPPUNIT_ASSERT_EQUAL("none"s, tryLock());
+    }
+
+    void takesOverALockOfAFormerProcessWithOurNumber() {
+        _tree.write("x.lock", std::to_string(::getpid()) + ':' + hostName());
+        CPPUNIT_ASSERT_EQUAL("none"s, tryLock());
+    }
+
+    void takesOverAnOldLock() {
+        for (const std::string& holder : {"1:some other host"s, ""s, "rubbish"s, "1:" + hostName()}) {
+            _tree.write("x.lock", holder);
+            CPPUNIT_ASSERT_EQUAL("Busy"s, tryLock());
+            age("x.lock", 121);
+            CPPUNIT_ASSERT_EQUAL("none"s, tryLock());
+        }
+    }
+
+    void respectsAForeignLock() {
+        for (const std::string& holder : {"2147483646:some other host"s, "1:" + hostName(), "-1:" + hostName(),
+                                          "99999999999999999999:" + hostName()}) {
+            _tree.write("x.lock", holder);
+            CPPUNIT_ASSERT_EQUAL("Busy"s, tryLock());
+            CPPUNIT_ASSERT_EQUAL(holder, _tree.read("x.lock"));
+        }
+    }
+
+    void doesNotRemoveALockThatWasTakenOver() {
+        {
+            const DotLock lock(_tree / "x.lock", 0);
+            _tree.write("y", "another's");
+            std::filesystem::rename(_tree / "y", _tree / "x.lock");
+        }
+        CPPUNIT_ASSERT_EQUAL("another's"s, _tree.read("x.lock"));
+    }
+
+    void letsOneInAtATime() {
+        // A stale lock at the start: all find it at once, and still only one gets it at a time.
+        _tree.write("x.lock", "2147483646:" + hostName());
+        std::atomic<int> inside = 0;
+        std::atomic<bool> collided = false;
+        std::vector<std::thread> threads;
+        for (int i = 0; i < 8; ++i) {
+            threads.emplace_back([&] {
+                for (int round = 0; round < 20; ++round) {
+                    const DotLock lock(_tree / "x.lock", 60'000);
+                    if (++inside != 1) collided = true;
+                    std::this_thread::yield();
+                    --inside;
+                }
+            });
+        }
+        for (std::thread& thread : threads) thread.join();
+        CPPUNIT_ASSERT(!collided);
+    }
+};
+
+CPPUNIT_TEST_SUITE_REGISTRATION(FileOpsTest);
+
+}  // namespace maildir
