@@ -92,7 +92,9 @@ def main():
             total.failed += 1
             continue
         lines.append(f"{preset}: {found.passed} passed and {found.failed} failed, {took}")
-        lines += [f"  failed: {name}" for name in found.bad] + [f"  skipped: {name}" for name in found.skipped]
+        for name in found.bad:
+            lines += [f"  failed: {name}"] + [f"    {line}" for line in found.failures[name]]
+        lines += [f"  skipped: {name}" for name in found.skipped]
         total.add(found)
     print("\n" + "\n".join(lines))
     print(f"{total.passed} passed, {total.failed} failed", flush=True)

@@ -3,7 +3,8 @@
 
 A test's last such line counts. A test without one counts as one test, passed or failed as ctest says; a test that
 ctest calls failed (a crash after its counts, a time-out), or could not run, has at least one failure. A test that
-said by its status that the machine can't run it is skipped and counts as nothing.
+said by its status that the machine can't run it is skipped and counts as nothing. What a failed test said of its
+failures (lines "FAIL ...") is kept, so that the end of a long log tells what is wrong.
 """
 
 import re
@@ -11,18 +12,22 @@ import sys
 import xml.etree.ElementTree as xml
 
 _COUNTS = re.compile(r"^(\d+) passed, (\d+) failed\s*$", re.MULTILINE)
+_FAILURE = re.compile(r"^\s*FAIL.*", re.MULTILINE)
+MOST_FAILURES, LONGEST_FAILURE = 12, 1000       # lines of a test; characters of a line
 
 
 class Summary:
     def __init__(self):
         self.passed = self.failed = 0
         self.skipped, self.bad = [], []     # names of tests, with the reason where there is one
+        self.failures = {}                  # name of a test: [what it said]
 
     def add(self, other):
         self.passed += other.passed
         self.failed += other.failed
         self.skipped += other.skipped
         self.bad += other.bad
+        self.failures |= other.failures
 
 
 def summary_of(report):
@@ -44,6 +49,8 @@ def summary_of(report):
             good = 1
         if bad:
             out.bad.append(name)
+            said = _FAILURE.findall(text) or text.rstrip().split("\n")[-MOST_FAILURES:]
+            out.failures[name] = [line[:LONGEST_FAILURE] for line in said[:MOST_FAILURES]]
         out.passed += good
         out.failed += bad
     return out

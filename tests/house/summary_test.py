@@ -51,6 +51,10 @@ def main():
                   (sum(c[2][0] for c in CASES), sum(c[2][1] for c in CASES)))
     counter.equal("names of what failed", len(got.bad), 4)
     counter.equal("a skipped test is named with its reason", got.skipped, ["t7 (skip courier: no root)"])
+    got = summary.summary_of(report_of([(None, "echo ok a; echo FAIL b: why; echo 1 passed, 1 failed; exit 1", None)]))
+    counter.equal("what a failed test said of it", got.failures, {"t0": ["FAIL b: why"]})
+    got = summary.summary_of(report_of([(None, "echo assertion in line 3; exit 1", None)]))
+    counter.equal("or its last lines", got.failures, {"t0": ["assertion in line 3"]})
     sys.exit(counter.finish())
 
 

@@ -106,9 +106,10 @@ def show(seed, steps, why, transcript):
 
 
 def tests(counter, options, make_server, folder):
-    runs, deadline, failed = 0, time.monotonic() + options.seconds, 0
-    first = options.seed if options.seed is not None else int.from_bytes(os.urandom(4), "big")
-    wanted = 1 if options.seed is not None and not options.runs else options.runs or 1 << 31
+    runs, failed = 0, 0
+    first = int.from_bytes(os.urandom(4), "big") if options.seed is None else options.seed
+    wanted = options.runs or (1 if options.seconds is None and options.seed is not None else 1 << 31)
+    deadline = time.monotonic() + (options.seconds or 60)
     print(f"# seeds from {first}", flush=True)
     with make_server(folder, users=[f"u{n}" for n in range(USERS)], settings={"log.level": "warning"}) as server:
         lab, steps_played = Lab(server), 0
@@ -128,9 +129,9 @@ def tests(counter, options, make_server, folder):
 
 
 def arguments(parser):
-    parser.add_argument("--seed", type=int, help="the first seed; alone: that run")
+    parser.add_argument("--seed", type=int, help="the first seed; alone: that run (else one of chance)")
     parser.add_argument("--runs", type=int, help="how many runs, whatever time they take")
-    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seconds", type=float, help="for so long")
     parser.add_argument("--failures", type=int, default=1, help="stop after so many")
 
 

@@ -193,8 +193,7 @@ class Run:
         wanted = [session.box.by_uid[uid] for uid in uids if uid in session.box.by_uid]
         if items == "(BODY[])" and not session.read_only:
             for message in self.living(session, uids):
-                if message.before is None or "\\Seen" not in message.before:
-                    message.flags |= {"\\Seen"}
+                message.flags |= {"\\Seen"}
         fates = {message.uid: message.fate for message in wanted}
         result = self.command(session, f"{'UID ' if by_uid else ''}FETCH {text} {items}", may_expunge=by_uid)
         lost = len(wanted) < len(uids) or "outside" in fates.values()
