@@ -27,6 +27,31 @@ std::vector<Uid> ascending(std::span<const Uid> uids) {
 
 }  // namespace
 
+void removeUnderAnyName(const std::string& path) {
+    if (unlink(path.c_str()) == 0 || errno != ENOENT) return;
+    const std::size_t nameAt = path.rfind('/') + 1;
+    const std::string directory = path.substr(0, path.rfind('/', nameAt - 2));
+    const std::string_view base = baseNameOf(std::string_view(path).substr(nameAt));
+    // It may be renamed again, and once be missed by a listing (readdir(3) races with rename(2)).
+    constexpr int maxTries = 1000;
+    int missed = 0;
+    for (int attempt = 0; attempt < maxTries && missed < 2; ++attempt) {
+        bool isSeen = false;
+        for (const char* const folder : {"/new", "/cur"}) {
+            try {
+                for (const std::string& name : listDirectory(directory + folder)) {
+                    if (baseNameOf(name) != base) continue;
+                    if (unlink((directory + folder + "/" + name).c_str()) == 0 || errno != ENOENT) return;
+                    isSeen = true;
+                }
+            } catch (const Error&) {
+                return;  // the mailbox is gone
+            }
+        }
+        if (!isSeen) ++missed;
+    }
+}
+
 std::optional<Edit> Mailbox::State::editFlagsLocked(const RecordRef& record, const FlagChange& change,
                                                     const KeywordSet& set, bool& isMissing) {
     FlagSet flags = change.flags;
@@ -188,6 +213,9 @@ std::vector<Uid> Mailbox::expunge(std::span<const Uid> uids, bool onlyIfDeleted,
         _state->publishEditsLocked(edits, {});
         if (failure) std::rethrow_exception(failure);
         todo = std::move(missing);
+    }
+    if (!_state->stillThereLocked(todo).empty()) {
+        throw Error(ErrorKind::Busy, "another program keeps renaming a message", _state->directory);
     }
     std::sort(removed.begin(), removed.end());
     _state->releaseParked();

@@ -37,7 +37,7 @@ struct Delivery::State {
     // No more octets come: all of them, and the times, are on disk.
     void finish(std::optional<std::int64_t> internalDate);
     void remove() {
-        unlink(path.c_str());
+        removeUnderAnyName(path);
         isRemoved = true;
     }
     static constexpr std::size_t flushOctets = 256 * 1024;

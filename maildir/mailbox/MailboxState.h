@@ -41,6 +41,10 @@ struct Edit {
     bool isRemoved = false;
 };
 
+// Removes a message that nobody was told of from tmp/, new/ or cur/, also if another program renamed it since: the base
+// name is ours alone.
+void removeUnderAnyName(const std::string& path);
+
 // Rows of the UID list whose files were not seen yet. Of several rows of one base name the last counts, as for Dovecot.
 class PendingRows {
 public:

@@ -32,7 +32,7 @@ public:
         for (const Placed& each : _placed) {
             // What cannot go back stays, and gets a UID of its own: never replace a file that came there meanwhile.
             if (each.movedFrom.empty())
-                unlink(each.path.c_str());
+                removeUnderAnyName(each.path);
             else
                 renameat2(AT_FDCWD, each.path.c_str(), AT_FDCWD, each.movedFrom.c_str(), RENAME_NOREPLACE);
         }
@@ -50,16 +50,23 @@ namespace {
 // dirty pages back after 30 seconds, /proc/sys/vm/dirty_expire_centisecs).
 constexpr time_t unsyncedSeconds = 180;
 
-// Asked before a link is made: that changes the file's ctime.
-bool mayBeUnsynced(const std::string& path) {
-    struct stat status {};
-    if (stat(path.c_str(), &status) != 0) return false;  // gone: there is nothing to copy
-    return std::max(status.st_ctime, status.st_mtime) + unsyncedSeconds >= time(nullptr);
-}
-
 void syncContent(const std::string& path) {
     const std::optional<FileDescriptor> file = openExisting(path, O_RDONLY | O_CLOEXEC);
     if (file && fsync(file->get()) != 0) throw Error::fromErrno("cannot sync", path);
+}
+
+// Makes sure that the content of a file is on disk, before it is linked or moved: afterwards its ctime is new, and a
+// sync would write that too. Returns its inode; 0 if it is not there.
+ino_t syncIfYoung(const std::string& path) {
+    struct stat status {};
+    if (stat(path.c_str(), &status) != 0) return 0;
+    if (std::max(status.st_ctime, status.st_mtime) + unsyncedSeconds >= time(nullptr)) syncContent(path);
+    return status.st_ino;
+}
+
+ino_t inodeOf(const std::string& path) {
+    struct stat status {};
+    return stat(path.c_str(), &status) == 0 ? status.st_ino : 0;
 }
 
 // Where the file system has no hard links, or not that many: by way of tmp/, so that nobody sees half a message.
@@ -172,6 +179,16 @@ CopyResult Mailbox::copyOnce(Mailbox& source, std::span<const Uid> uids, std::ve
     const std::shared_ptr<const Snapshot> from = source.snapshot();
     CopyResult nothing;
     nothing.someExpunged = true;
+    // Before anything has a name in the target, and before others wait for our lock.
+    std::vector<ino_t> synced;
+    for (const Uid uid : uids) {
+        const auto record = from->find(uid);
+        if (!record) return nothing;
+        synced.push_back(syncIfYoung(source._state->pathOf(*record)));
+        if (synced.back() != 0) continue;
+        missing.push_back(uid);
+        return nothing;
+    }
     const std::lock_guard lock(_state->writer);
     _state->loadLocked();
     _state->requireLocked();
@@ -180,20 +197,19 @@ CopyResult Mailbox::copyOnce(Mailbox& source, std::span<const Uid> uids, std::ve
     std::vector<Edit> added;
     const State::ListLock listLock(*_state);
     Uid next = _state->nextUidLocked();
-    for (const Uid uid : uids) {
-        const auto record = from->find(uid);
-        if (!record) return nothing;
-        const KeywordSet set = _state->keywordSetLocked(keywordNames(*from, (*record)->keywords), true);
-        const std::string name = withFlags(copiedBaseName(**record), (*record)->flags, set);
-        const std::string origin = source._state->pathOf(*record);
-        const bool isYoung = mayBeUnsynced(origin);
-        if (!_state->linkMessageLocked(origin, name)) {
+    for (std::size_t at = 0; at < uids.size(); ++at) {
+        const Uid uid = uids[at];
+        const RecordRef record = from->find(uid).value();
+        const KeywordSet set = _state->keywordSetLocked(keywordNames(*from, record->keywords), true);
+        const std::string name = withFlags(copiedBaseName(*record), record->flags, set);
+        if (!_state->linkMessageLocked(source._state->pathOf(record), name)) {
             missing.push_back(uid);
             return nothing;
         }
         const std::string target = _state->pathOf(name, false);
         placement.add({target, {}});
-        if (isYoung) syncContent(target);
+        // Another file has come to that name since, or it was copied into one that is synced.
+        if (inodeOf(target) != synced[at]) syncContent(target);
         added.push_back(_state->arrivalLocked(next, name, set));
         result.source.push_back(uid);
         result.target.push_back(next);
@@ -276,7 +292,7 @@ CopyResult Mailbox::moveOnce(Mailbox& source, std::span<const Uid> uids, const V
         const KeywordSet set = _state->keywordSetLocked(keywordNames(*from, (*record)->keywords), true);
         const std::string name = withFlags(copiedBaseName(**record), (*record)->flags, set);
         const std::string origin = source._state->pathOf(*record);
-        if (mayBeUnsynced(origin)) syncContent(origin);
+        syncIfYoung(origin);
         // Sessions that still show it can read it until they are told.
         if (isShown) source._state->parkLink(uid, origin);
         if (!_state->takeMessageLocked(*source._state, *record, name)) {

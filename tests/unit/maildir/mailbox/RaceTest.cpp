@@ -1,12 +1,14 @@
 // Several at once in one mailbox: two processes of ours, and programs that deliver and rename meanwhile. Every loop is
 // bounded; what is checked holds whatever the timing.
 #include <atomic>
+#include <chrono>
 #include <iostream>
 #include <mutex>
 #include <random>
 #include <thread>
 
 #include "MaildirFixture.h"
+#include "maildir/mailbox/MailboxState.h"
 
 namespace maildir::test {
 
@@ -43,6 +45,8 @@ class RaceTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(losesNothingToARenamerByPolling);
     CPPUNIT_TEST(readsWhileARenamerWorks);
     CPPUNIT_TEST(copiesBackAndForth);
+    CPPUNIT_TEST(takesBackCopiesThatWereRenamed);
+    CPPUNIT_TEST(removesUnderAnyName);
     CPPUNIT_TEST(movesBackAndForth);
     CPPUNIT_TEST(givesRecentToOne);
     CPPUNIT_TEST(keepsToTheModel);
@@ -144,7 +148,7 @@ public:
     void renameAll(const std::vector<std::string>& bases, const std::atomic<bool>& isDone) {
         std::vector<std::string> names = bases;
         for (std::string& name : names) name += ":2,";
-        for (std::size_t round = 0; !isDone && round < 2000; ++round) {
+        for (std::size_t round = 0; !isDone && round < 2000000; ++round) {
             for (std::size_t i = 0; i < bases.size() && !isDone; ++i) {
                 const std::string next = bases[i] + ":2," + (round % 2 == 0 ? "S" : "");
                 std::filesystem::rename(_maildir.path + "/cur/" + names[i], _maildir.path + "/cur/" + next);
@@ -258,6 +262,55 @@ public:
         };
         together({[&] { copy(*one, *other); }, [&] { copy(*other, *one); }});
         CPPUNIT_ASSERT_EQUAL(std::size_t(42), one->refresh()->size() + other->refresh()->size());
+    }
+
+    // What a copy that fails has linked already is taken back, though a program renames it at once.
+    void takesBackCopiesThatWereRenamed() {
+        const std::vector<std::string> bases = fill(60);
+        Maildir targetDirectory(_directory.path + "/target");
+        const auto mailbox = _process.open(_maildir.path), target = _process.open(targetDirectory.path);
+        const std::vector<Uid> uids = uidsOf(*mailbox->refresh());
+        std::atomic<bool> isDone{false};
+        std::set<Uid> told;
+        const auto renameCopies = [&] {
+            while (!isDone) {
+                for (const std::string& name : listDirectory(targetDirectory.path + "/cur")) {
+                    const std::string path = targetDirectory.path + "/cur/";
+                    const std::string other =
+                        path + std::string(baseNameOf(name)) + ":2," + (name.ends_with("R") ? "" : "R");
+                    (void)rename((path + name).c_str(), other.c_str());
+                }
+                std::this_thread::sleep_for(std::chrono::microseconds(100));
+            }
+        };
+        const auto copyAll = [&] {
+            for (int i = 0; i < 60; ++i) {
+                try {
+                    const CopyResult result = target->copyFrom(*mailbox, uids);
+                    told.insert(result.target.begin(), result.target.end());
+                    if (!result.someExpunged) target->expunge(result.target, false);  // few at a time
+                } catch (const Error& error) {
+                    CPPUNIT_ASSERT(error.kind() == ErrorKind::Busy);
+                }
+            }
+            isDone = true;
+        };
+        together({[&] { renameAll({bases.back()}, isDone); }, renameCopies, copyAll});
+        CPPUNIT_ASSERT(!told.empty());
+        const std::vector<Uid> left = uidsOf(*target->refresh());
+        for (const Uid uid : left) CPPUNIT_ASSERT(told.contains(uid));
+        CPPUNIT_ASSERT_EQUAL(left.size(), targetDirectory.fileCount());
+    }
+
+    void removesUnderAnyName() {
+        _maildir.put("1600000000.M1P1.host,S=3:2,RS");
+        _maildir.put("1600000000.M1P1.host2,S=3:2,");
+        removeUnderAnyName(_maildir.path + "/new/1600000000.M1P1.host,S=3");
+        CPPUNIT_ASSERT_EQUAL(std::size_t(1), _maildir.fileCount());
+        removeUnderAnyName(_maildir.path + "/cur/1600000000.M1P1.host,S=3:2,S");  // nothing to remove
+        removeUnderAnyName(_maildir.path + "/cur/1600000000.M1P1.host2,S=3:2,");
+        CPPUNIT_ASSERT_EQUAL(std::size_t(0), _maildir.fileCount());
+        removeUnderAnyName(_directory.path + "/nowhere/cur/1600000000.M1P1.host");
     }
 
     void movesBackAndForth() {
