@@ -20,6 +20,12 @@ namespace {
 constexpr std::string_view suffix = ".mailbox";
 constexpr time_t leftoverSeconds = 3600;  // of a file that was not published
 
+std::int64_t steadySeconds() {
+    timespec time{};
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return time.tv_sec;
+}
+
 void makeFolder(const std::string& path) {
     if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) throw Error::fromErrno("cannot make", path);
 }
@@ -31,8 +37,13 @@ bool isInUse(const std::string& path) {
 
 }  // namespace
 
-CacheFolder::CacheFolder(std::string path, std::uint64_t maxOctets, std::function<void(const std::string&)> log)
-    : _path(std::move(path)), _maxOctets(maxOctets), _log(std::move(log)), _written(maxOctets) {}
+CacheFolder::CacheFolder(std::string path, std::uint64_t maxOctets, std::function<void(const std::string&)> log,
+                         std::int64_t calmSeconds)
+    : _path(std::move(path)),
+      _maxOctets(maxOctets),
+      _log(std::move(log)),
+      _calmSeconds(calmSeconds),
+      _written(maxOctets) {}
 
 std::string CacheFolder::pathOf(const std::string& directory) const {
     const XXH128_hash_t hash = XXH3_128bits(directory.data(), directory.size());
@@ -68,10 +79,13 @@ void CacheFolder::remove(const std::string& directory) const {
 }
 
 void CacheFolder::noteFailure(const std::string& why) {
+    _failedAt = steadySeconds();
     if (!_isFailing.exchange(true) && _log) _log("the cache cannot be written, all works without: " + why);
 }
 
 void CacheFolder::noteSuccess() {
+    // A nearly full disk has room for one mailbox and not for the next.
+    if (!_isFailing || steadySeconds() - _failedAt < _calmSeconds) return;
     if (_isFailing.exchange(false) && _log) _log("the cache can be written again");
 }
 

@@ -15,7 +15,9 @@ namespace maildir {
 class CacheFolder {
 public:
     // maxOctets: of all files together. log: is told once why nothing can be written, and when it goes again.
-    CacheFolder(std::string path, std::uint64_t maxOctets, std::function<void(const std::string&)> log);
+    // calmSeconds: after a failure, until a success counts as the end of the trouble.
+    CacheFolder(std::string path, std::uint64_t maxOctets, std::function<void(const std::string&)> log,
+                std::int64_t calmSeconds = 60);
 
     // The file of a mailbox, which counts as used now; null: there is none that can be used.
     std::shared_ptr<CacheFile> open(const std::string& directory) const;
@@ -27,6 +29,7 @@ public:
     [[nodiscard]] std::uint64_t maxOctets() const { return _maxOctets; }
 
     void noteWritten(std::uint64_t octets) { _written += octets; }
+    // The log is told of the first of several failures, and of their end.
     void noteFailure(const std::string& why);
     void noteSuccess();
     // Removes the files that were used least recently beyond maxOctets, but for those in use, where much was written
@@ -39,8 +42,10 @@ private:
     const std::string _path;
     const std::uint64_t _maxOctets;
     const std::function<void(const std::string&)> _log;
+    const std::int64_t _calmSeconds;
     std::atomic<std::uint64_t> _written;
     std::atomic<bool> _isFailing{false};
+    std::atomic<std::int64_t> _failedAt{0};  // seconds of a steady clock
 };
 
 }  // namespace maildir

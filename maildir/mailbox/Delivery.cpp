@@ -141,8 +141,7 @@ Edit Mailbox::State::placeArrivalLocked(const Arrival& arrival, Uid uid) {
 }
 
 void Mailbox::State::commitArrivedLocked(std::span<Arrival* const> taken) {
-    loadLocked();
-    requireLocked();
+    prepareLocked();
     const ListLock listLock(*this);
     Uid next = nextUidLocked();
     std::vector<Edit> added;

@@ -64,9 +64,26 @@ void PendingRows::clear() {
 }
 
 void Mailbox::State::watchLocked() {
-    isWatched = options.watcher->watch(directory, feed);
+    noteWatchedLocked(options.watcher->watch(directory, feed));
+}
+
+void Mailbox::State::noteWatchedLocked(bool isTold) {
+    isWatchDue = false;
+    isWatched = isTold;
     feed->setWatched(isWatched);
     isWatchedAndLoaded = isWatched && isLoaded;
+}
+
+void Mailbox::State::finishWatchingLocked() {
+    if (!isWatchDue) return;
+    watchLocked();
+    if (timesChangedLocked()) lookAtAllLocked();
+}
+
+void Mailbox::State::prepareLocked() {
+    loadLocked();
+    requireLocked();
+    finishWatchingLocked();
 }
 
 void Mailbox::State::loadLocked() {
@@ -88,14 +105,33 @@ void Mailbox::State::loadLocked() {
     if (stat((directory + "/cur").c_str(), &cur) != 0) throw Error::fromErrno("cannot open the mailbox", directory);
     curDevice = cur.st_dev;
     curInode = cur.st_ino;
-    watchLocked();
     takeKeywordsLocked(keywordFile.load());
     cleanTmp(directory);
     takeOverCourierLocked();
     bool isUpToDate = false;
-    if (!restoreLocked(isUpToDate) || !isUpToDate) lookAtAllLocked();
+    const bool isRestored = restoreLocked(isUpToDate) && isUpToDate;
+    // Where the directories have the times that they had, the watch can wait until the client was answered.
+    isWatchDue = isRestored && options.onWatchDue;
+    if (!isWatchDue) {
+        watchLocked();
+        if (!isRestored || timesChangedLocked()) lookAtAllLocked();
+    }
     isLoaded = true;
     isWatchedAndLoaded = isWatched;
+}
+
+void Mailbox::State::refreshUnwatchedLocked() {
+    // A cache file that turned out to be damaged is told of by the feed.
+    if (!timesChangedLocked() && !feed->hasPending()) return;
+    if (isWatchDue) watchLocked();
+    (void)feed->take();
+    const Settling settling(*feed);
+    try {
+        lookAtAllLocked();
+    } catch (...) {
+        feed->noteOverflow();
+        throw;
+    }
 }
 
 void Mailbox::State::refreshLocked() {
@@ -103,10 +139,7 @@ void Mailbox::State::refreshLocked() {
     if (!isLoaded) return loadLocked();
     requireInPlaceLocked();
     if (awaitedLetters.any()) takeKeywordsLocked(keywordFile.load());
-    if (!isWatched) {
-        if (timesChangedLocked()) lookAtAllLocked();
-        return;
-    }
+    if (!isWatched) return refreshUnwatchedLocked();
     const ChangeFeed::Pending pending = feed->take();
     // Whoever asks meanwhile must wait for the writer's lock, not be answered from the snapshot before these changes.
     const Settling settling(*feed);
@@ -128,8 +161,7 @@ void Mailbox::State::refreshLocked() {
 }
 
 void Mailbox::State::catchUpLocked() {
-    loadLocked();
-    requireLocked();
+    prepareLocked();
     if (!isWatched) return;
     options.watcher->drain();
     refreshLocked();

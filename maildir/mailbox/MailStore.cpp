@@ -20,6 +20,9 @@ struct MailStore::State {
         options.onUnsaved = [weak] {
             if (const auto present = weak.lock()) present->noteUnsaved();
         };
+        options.onWatchDue = [weak](const std::shared_ptr<Mailbox>& mailbox) {
+            if (const auto present = weak.lock()) present->watchSoon(mailbox);
+        };
     }
     ~State() {
         if (saver) saver->stop();

@@ -475,13 +475,29 @@ std::shared_ptr<const Snapshot> Mailbox::refresh() {
         const std::lock_guard lock(_state->writer);
         _state->refreshLocked();
     }
+    if (_state->isWatchDue) _state->options.onWatchDue(shared_from_this());
     return _state->published();
+}
+
+void Mailbox::finishWatching() {
+    State& state = *_state;
+    if (!state.isWatchDue) return;
+    try {
+        const FileIdentity::Scope scope(state.identity);
+        // Outside the writer's lock, since it takes a while in a large mailbox.
+        const bool isTold = state.options.watcher->watch(state.directory, state.feed);
+        const std::lock_guard lock(state.writer);
+        if (!state.isWatchDue) return;  // somebody was quicker
+        state.noteWatchedLocked(isTold);
+        if (state.timesChangedLocked()) state.lookAtAllLocked();
+    } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): whoever uses the mailbox is told
+    }
 }
 
 std::vector<Uid> Mailbox::claimRecent() {
     if (_state->published()->recentUnclaimed() == 0) return {};
     const std::lock_guard lock(_state->writer);
-    _state->requireLocked();
+    _state->prepareLocked();
     const std::shared_ptr<const Snapshot> snapshot = _state->published();
     std::vector<Edit> edits;
     std::vector<Uid> claimed;

@@ -83,10 +83,13 @@ public:
     // Settings of the process for all mailboxes.
     struct Options {
         int lockTimeoutMs = 30000;
-        std::shared_ptr<FactStore> facts;        // never null
-        std::shared_ptr<CacheFolder> cache;      // null: nothing is kept over a restart
-        std::function<void()> onUnsaved;         // something is to be saved there; must be quick. MailStore sets it
-        std::shared_ptr<Watcher> watcher;        // never null
+        std::shared_ptr<FactStore> facts;    // never null
+        std::shared_ptr<CacheFolder> cache;  // null: nothing is kept over a restart
+        std::function<void()> onUnsaved;     // something is to be saved there; must be quick. MailStore sets it
+        std::shared_ptr<Watcher> watcher;    // never null
+        // A mailbox that was taken from the cache file is not watched yet: finishWatching() is to be called soon, by
+        // another thread; must be quick. Null: it is watched at once. MailStore sets it
+        std::function<void(const std::shared_ptr<Mailbox>&)> onWatchDue;
         std::shared_ptr<Renderings> renderings;  // null: each look at a rendering makes it
         std::shared_ptr<Columns> columns;        // null: none are kept
     };
@@ -160,6 +163,9 @@ public:
     [[nodiscard]] std::uint64_t parsedCount() const;
     // Messages in the published state, without loading it.
     [[nodiscard]] std::size_t size() const;
+
+    // Watches a mailbox that is not watched yet, and looks at what happened before if anything did. Never throws.
+    void finishWatching();
 
     enum class Saving { Nothing, Later, Now };
     // Whether there is something that the cache file does not have, and it is time to save it.

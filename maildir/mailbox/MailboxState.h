@@ -153,6 +153,8 @@ struct Mailbox::State {
     bool goneNamesAreKnown = true;
     bool isLoaded = false, isWatched = false;
     std::atomic<bool> isWatchedAndLoaded{false};  // readable without the lock
+    // To be watched, but not yet: until then directory times tell of changes, of which we make none ourselves.
+    std::atomic<bool> isWatchDue{false};  // readable without the lock
     timespec newTime{}, curTime{};
     bool timesAreTrusted = false;
     std::uint64_t modSeqClock = 0;
@@ -193,7 +195,13 @@ struct Mailbox::State {
     void requireInPlaceLocked();
     void loadLocked();
     void watchLocked();
+    void noteWatchedLocked(bool isTold);  // what watch() gave
+    // Watches if that is still due, and looks at what happened before.
+    void finishWatchingLocked();
     void refreshLocked();
+    void refreshUnwatchedLocked();
+    // Before we change anything: loaded, there, and watched, so that our own changes need no look.
+    void prepareLocked();
     // Hands out what the kernel knows and applies it, where the mailbox is watched; no look at the disk otherwise.
     void catchUpLocked();
     void lookAtAllLocked();

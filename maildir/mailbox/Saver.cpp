@@ -30,6 +30,15 @@ void Saver::noteUnsaved() {
     _wake.notify_one();
 }
 
+void Saver::watchSoon(std::shared_ptr<Mailbox> mailbox) {
+    {
+        const std::lock_guard lock(_mutex);
+        if (_isStopping) return;
+        _toWatch.push_back(std::move(mailbox));
+    }
+    _wake.notify_one();
+}
+
 void Saver::close(std::vector<std::shared_ptr<Mailbox>>& mailboxes) {
     {
         const std::lock_guard lock(_mutex);
@@ -45,8 +54,17 @@ void Saver::run() {
     constexpr std::chrono::milliseconds round(250);
     std::unique_lock lock(_mutex);
     while (!_isStopping) {
-        _wake.wait(lock, [this] { return _hasWork || _isStopping; });
-        _wake.wait_for(lock, round, [this] { return _isStopping || !_closing.empty(); });
+        _wake.wait(lock, [this] { return _hasWork || _isStopping || !_toWatch.empty(); });
+        if (_hasWork)
+            _wake.wait_for(lock, round, [this] { return _isStopping || !_closing.empty() || !_toWatch.empty(); });
+        std::vector<std::shared_ptr<Mailbox>> toWatch = std::exchange(_toWatch, {});
+        if (!toWatch.empty()) {
+            lock.unlock();
+            for (const auto& each : toWatch) each->finishWatching();
+            toWatch.clear();
+            lock.lock();
+            continue;
+        }
         _hasWork = false;
         std::vector<std::shared_ptr<Mailbox>> closing = std::exchange(_closing, {});
         lock.unlock();

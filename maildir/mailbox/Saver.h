@@ -1,5 +1,5 @@
-// Writes mailboxes to their cache files, on a thread of its own that sleeps while there is nothing to write. Any
-// thread.
+// Writes mailboxes to their cache files, on a thread of its own that sleeps while there is nothing to write; and has
+// those watched that were read from one. Any thread.
 #pragma once
 
 #include <condition_variable>
@@ -28,6 +28,8 @@ public:
 
     // Some mailbox has something that is not saved.
     void noteUnsaved();
+    // Calls finishWatching().
+    void watchSoon(std::shared_ptr<Mailbox> mailbox);
     // Mailboxes that nobody uses any more are saved once more, then let go: taken out of the list.
     void close(std::vector<std::shared_ptr<Mailbox>>& mailboxes);
     // Saves what is open and ends.
@@ -41,7 +43,7 @@ private:
     const Next _next;
     std::mutex _mutex;  // guards what follows
     std::condition_variable _wake;
-    std::vector<std::shared_ptr<Mailbox>> _closing;
+    std::vector<std::shared_ptr<Mailbox>> _closing, _toWatch;
     bool _hasWork = false, _isStopping = false;
     std::thread _thread;
 };

@@ -190,8 +190,7 @@ CopyResult Mailbox::copyOnce(Mailbox& source, std::span<const Uid> uids, std::ve
         return nothing;
     }
     const std::lock_guard lock(_state->writer);
-    _state->loadLocked();
-    _state->requireLocked();
+    _state->prepareLocked();
     CopyResult result;
     Placement placement;
     std::vector<Edit> added;
@@ -276,8 +275,7 @@ CopyResult Mailbox::moveOnce(Mailbox& source, std::span<const Uid> uids, const V
     const std::shared_ptr<const Snapshot> from = source._state->published();
     const bool isShown = source._state->feed->isShownBesides(asker);
     const std::lock_guard lock(_state->writer);
-    _state->loadLocked();
-    _state->requireLocked();
+    _state->prepareLocked();
     CopyResult result;
     Placement placement;
     std::vector<Edit> added;

@@ -46,40 +46,46 @@ Watcher::~Watcher() {
 }
 
 bool Watcher::watch(const std::string& directory, const std::shared_ptr<WatchTarget>& target) {
-    const std::lock_guard lock(_mutex);
-    unwatchLocked(target.get());
+    const std::lock_guard watching(_watching);
+    int forNew = -1, forCur = -1, number = 0;
     if (_inotify.isOpen()) {
-        const int forNew = inotify_add_watch(_inotify.get(), (directory + "/new").c_str(), watchedEvents);
-        const int newError = errno;
-        const int forCur =
-            forNew < 0 ? -1 : inotify_add_watch(_inotify.get(), (directory + "/cur").c_str(), watchedEvents);
-        if (forNew >= 0 && forCur >= 0) {
-            _watches[forNew].targets.push_back(target);
-            _watches[forNew].isNew = true;
-            _watches[forCur].targets.push_back(target);
-            _descriptors[target.get()] = {forNew, forCur};
-            return true;
-        }
-        reportLimit(directory, forNew < 0 ? newError : errno);
-        if (forNew >= 0 && !_watches.contains(forNew)) inotify_rm_watch(_inotify.get(), forNew);
+        forNew = inotify_add_watch(_inotify.get(), (directory + "/new").c_str(), watchedEvents);
+        if (forNew >= 0) forCur = inotify_add_watch(_inotify.get(), (directory + "/cur").c_str(), watchedEvents);
+        number = errno;
     }
-    _polled.push_back(target);
-    return false;
+    const std::lock_guard lock(_mutex);
+    if (forCur < 0) {
+        unwatchLocked(target.get(), {});
+        if (_inotify.isOpen()) reportLimit(directory, number);
+        if (forNew >= 0 && !_watches.contains(forNew)) inotify_rm_watch(_inotify.get(), forNew);
+        _polled.push_back(target);
+        return false;
+    }
+    // A directory that is watched already has the same descriptor again, whose events are not to be lost.
+    unwatchLocked(target.get(), {forNew, forCur});
+    _watches[forNew].targets.push_back(target);
+    _watches[forNew].isNew = true;
+    _watches[forCur].targets.push_back(target);
+    _descriptors[target.get()] = {forNew, forCur};
+    return true;
 }
 
 void Watcher::unwatch(const WatchTarget* target) {
+    const std::lock_guard watching(_watching);
     const std::lock_guard lock(_mutex);
-    unwatchLocked(target);
+    unwatchLocked(target, {});
 }
 
-void Watcher::unwatchLocked(const WatchTarget* target) {
+// besides: descriptors that are kept, though nobody has them for the moment.
+void Watcher::unwatchLocked(const WatchTarget* target, const std::vector<int>& besides) {
     const auto descriptors = _descriptors.find(target);
     if (descriptors != _descriptors.end()) {
         for (const int descriptor : descriptors->second) {
             const auto watch = _watches.find(descriptor);
             if (watch == _watches.end()) continue;
             removeTarget(watch->second.targets, target);
-            if (!watch->second.targets.empty()) continue;
+            const bool isKept = std::find(besides.begin(), besides.end(), descriptor) != besides.end();
+            if (isKept || !watch->second.targets.empty()) continue;
             inotify_rm_watch(_inotify.get(), descriptor);
             _watches.erase(watch);
         }

@@ -69,13 +69,16 @@ private:
     void drainLocked(Told& told);
     void dispatch(const char* buffer, std::size_t octets, Told& told);
     static void overflow(const std::vector<std::weak_ptr<WatchTarget>>& targets, Told& told);
-    void unwatchLocked(const WatchTarget* target);
+    void unwatchLocked(const WatchTarget* target, const std::vector<int>& besides);
     void pollTargets();
     void reportLimit(const std::string& directory, int number);
 
     Options _options;
     FileDescriptor _inotify, _wake;
-    std::mutex _mutex;  // guards what follows
+    // One watch() or unwatch() at a time, and outside of _mutex: the kernel goes through all names of a directory that
+    // it remembers when it gets its first watch (9 ms for 100,000), and drain() must not wait for that.
+    std::mutex _watching;
+    std::mutex _mutex;  // guards what follows; taken after _watching
     std::unordered_map<int, Watch> _watches;
     std::unordered_map<const WatchTarget*, std::vector<int>> _descriptors;
     std::vector<std::weak_ptr<WatchTarget>> _polled;

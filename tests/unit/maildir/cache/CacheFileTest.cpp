@@ -62,6 +62,7 @@ class CacheFileTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(findsFactsInTheLastBlock);
     CPPUNIT_TEST(gathersAllBlocks);
     CPPUNIT_TEST(removesWhatWasUsedLeastRecently);
+    CPPUNIT_TEST(complainsOnce);
     CPPUNIT_TEST_SUITE_END();
 
     std::string _path;
@@ -310,10 +311,26 @@ public:
         std::size_t left = 0;
         for (int number = 1; number < 8; ++number) left += folder.open("/mail/" + std::to_string(number)) ? 1u : 0u;
         CPPUNIT_ASSERT(inUse->isInPlace() && left < 6 && left >= 3);
+    }
+
+    void complainsOnce() {
+        std::vector<std::string> lines;
+        const auto log = [&](const std::string& line) { lines.push_back(line); };
+        CacheFolder folder(_path + "/state/cache", 1u << 20, log, 0);
+        folder.noteSuccess();
+        CPPUNIT_ASSERT(lines.empty());
         folder.noteFailure("full");
         folder.noteFailure("full");
         folder.noteSuccess();
+        folder.noteSuccess();
         CPPUNIT_ASSERT_EQUAL(std::size_t(2), lines.size());
+        // Where some can be written and others cannot.
+        CacheFolder nearlyFull(_path + "/state/cache", 1u << 20, log);
+        for (int number = 0; number < 3; ++number) {
+            nearlyFull.noteFailure("full");
+            nearlyFull.noteSuccess();
+        }
+        CPPUNIT_ASSERT_EQUAL(std::size_t(3), lines.size());
     }
 };
 

@@ -70,6 +70,7 @@ class WatcherTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(survivesTheEndOfATarget);
     CPPUNIT_TEST(tellsWhenTheDirectoryGoes);
     CPPUNIT_TEST(watchesAnewWhatWasMadeAnew);
+    CPPUNIT_TEST(losesNothingWhenItIsAskedAgain);
     CPPUNIT_TEST(tellsOfLostEvents);
     CPPUNIT_TEST(pollsWhatItCannotWatch);
     CPPUNIT_TEST_SUITE_END();
@@ -173,6 +174,20 @@ public:
         touch("/cur/b");
         watcher.drain();
         CPPUNIT_ASSERT_EQUAL(std::size_t(4), _recorder->take().size());
+    }
+
+    void losesNothingWhenItIsAskedAgain() {
+        Watcher watcher({});
+        for (int i = 0; i < 50; ++i) {
+            CPPUNIT_ASSERT(watcher.watch(_path, _recorder));
+            touch("/cur/" + std::to_string(i));
+        }
+        watcher.drain();
+        CPPUNIT_ASSERT_EQUAL(std::size_t(100), _recorder->take().size());  // created, written
+        watcher.unwatch(_recorder.get());
+        touch("/cur/late");
+        watcher.drain();
+        CPPUNIT_ASSERT_EQUAL(std::size_t(0), _recorder->take().size());
     }
 
     void tellsOfLostEvents() {
