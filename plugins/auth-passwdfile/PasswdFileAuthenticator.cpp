@@ -59,6 +59,16 @@ std::string readFile(const std::string& path, struct stat& status) {
     return text;
 }
 
+// Whether a write after this reading would show in the file's times, which go by ticks of the kernel (10 ms at most), on
+// some file systems by seconds.
+bool isSettledAt(const timespec& changed) {
+    constexpr std::int64_t second = 1'000'000'000, fine = 100'000'000, coarse = 2 * second;
+    timespec now{};
+    ::clock_gettime(CLOCK_REALTIME, &now);
+    const std::int64_t age = (now.tv_sec - changed.tv_sec) * second + now.tv_nsec - changed.tv_nsec;
+    return age < -second || age > (changed.tv_nsec != 0 ? fine : coarse);
+}
+
 ParseOptions optionsOf(const Settings& settings) {
     return {settings.text(schemeKey), settings.boolean(lowerCaseKey)};
 }
@@ -137,12 +147,10 @@ std::shared_ptr<const PasswdFile> PasswdFileAuthenticator::current(std::string& 
     try {
         const std::string text = readFile(_path, now);
         const auto file = PasswdFile::parse(text, _options);
-        // Times have a granularity: a write right after this one could leave them as they are. So what was written in
-        // the last two seconds is read once more the next time.
-        const std::time_t age = std::time(nullptr) - now.st_ctim.tv_sec;
+        // What was written just now is read once more the next time.
         const bool wasSame = _file && now.st_ino == _read.st_ino && now.st_size == _read.st_size &&
                              now.st_ctim.tv_sec == _read.st_ctim.tv_sec && now.st_ctim.tv_nsec == _read.st_ctim.tv_nsec;
-        _isSettled = age < 0 || age > 2;
+        _isSettled = isSettledAt(now.st_ctim);
         _read = now;
         _file = file;
         if (!wasSame) logFaults(*file);
