@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "imapd/commands/DerivedItems.h"
 #include "imapd/commands/FetchPlan.h"
 #include "imapd/commands/FetchedMessage.h"
+#include "imapd/commands/FlagLines.h"
 #include "imapd/session/Services.h"
 #include "imapd/session/Session.h"
 
@@ -26,6 +28,7 @@ public:
 
     Progress step(Session& session) override {
         const TimeSlice slice;
+        if (FlagLines::suffice(_plan)) return writeFlagLines(session, slice);
         while (!session.outputIsFull() && !slice.isOver()) {
             if (_message) {
                 if (_message->write(session, slice)) _message.reset();
@@ -48,6 +51,17 @@ public:
     }
 
 private:
+    Progress writeFlagLines(Session& session, const TimeSlice& slice) {
+        constexpr std::size_t batch = 256;
+        while (_next < _uids.size()) {
+            if (session.outputIsFull() || slice.isOver()) return Progress::Again;
+            const std::size_t count = std::min(batch, _uids.size() - _next);
+            if (!_flagLines.write(session, _plan, std::span(_uids).subspan(_next, count))) _someGone = true;
+            _next += count;
+        }
+        return Progress::Done;
+    }
+
     void begin(Session& session) {
         if (_plan.setsSeen && _next >= _markedUpTo) markSeen(session);
         if (_way)
@@ -73,7 +87,11 @@ private:
         if (_next == 0)
             _parsedBefore = parsed;
         else if (parsed - _parsedBefore > sample / 2 && _uids.size() > 2 * sample)
-            _way = session.services().readAhead().start(session.view().sharedMailbox(), _uids);
+            _way = session.services().readAhead().start(
+                session.view().sharedMailbox(), _uids,
+                [plan = _plan, format = ItemFormat::of(session)](maildir::Mailbox& mailbox, Uid uid) {
+                    deriveAhead(mailbox, uid, plan, format);
+                });
     }
 
     // RFC 3501 6.4.5: \Seen is set implicitly, and the change is shown in the response.
@@ -104,6 +122,7 @@ private:
     }
 
     FetchPlan _plan;
+    FlagLines _flagLines;
     std::vector<Uid> _uids;
     std::size_t _next = 0;
     std::size_t _markedUpTo = 0;

@@ -19,12 +19,17 @@ struct FetchPlan {
         std::string derivedKey;  // chosen header fields of the message itself are kept under it; empty: not kept
         bool isPartial = false;
         std::uint64_t first = 0, count = UINT64_MAX;
+
+        [[nodiscard]] bool choosesFields() const {
+            return section.kind == Section::HeaderFields || section.kind == Section::HeaderFieldsNot;
+        }
     };
     bool uid = false, flags = false, internalDate = false, size = false;
     bool envelope = false, body = false, bodyStructure = false;
     bool setsSeen = false;
     std::vector<Part> parts;
 
+    [[nodiscard]] bool showsStructure() const { return envelope || body || bodyStructure; }
     // The item asked for twice is answered once; sections are answered as often as they are asked for.
     static FetchPlan of(const Fetch& fetch, const WireFeatures& features);
 };

@@ -4,10 +4,8 @@
 #include <ctime>
 #include <utility>
 
-#include "imapd/commands/HeaderDamage.h"
 #include "imapd/commands/Sections.h"
 #include "imapd/parser/DateTime.h"
-#include "imapd/response/StructureWriter.h"
 #include "imapd/session/BrokenResponse.h"
 #include "imapd/session/Session.h"
 #include "imapd/session/SizeOf.h"
@@ -32,10 +30,6 @@ std::string internalDateText(std::int64_t seconds) {
     return formatDateTime(seconds, static_cast<int>(east / 60));
 }
 
-bool choosesFields(const Section& section) {
-    return section.kind == Section::HeaderFields || section.kind == Section::HeaderFieldsNot;
-}
-
 // RFC 3501 6.4.5: a partial fetch that begins past the end gives the empty string.
 std::string cut(std::string text, const FetchPlan::Part& part) {
     if (!part.isPartial) return text;
@@ -47,7 +41,10 @@ std::string cut(std::string text, const FetchPlan::Part& part) {
 }  // namespace
 
 FetchedMessage::FetchedMessage(Session& session, const FetchPlan& plan, Uid uid, bool tellsFlags)
-    : _plan(&plan), _uid(uid), _content(session.view().mailbox(), uid, renderingFor(session)) {
+    : _plan(&plan),
+      _uid(uid),
+      _content(session.view().mailbox(), uid, renderingFor(session)),
+      _items(_content, ItemFormat::of(session)) {
     prepareParts();
     writeHead(session, tellsFlags);
 }
@@ -58,7 +55,7 @@ void FetchedMessage::prepareParts() {
         _known.push_back(part.derivedKey.empty() ? nullptr : _content.derived(part.derivedKey));
         if (_known.back()) continue;
         _content.file();
-        if (choosesFields(part.section) && part.section.part.empty()) {
+        if (part.choosesFields() && part.section.part.empty()) {
             _content.header();
         } else {
             const std::string_view encoding = encodingOf(_content.structure(), part.section.part);
@@ -74,19 +71,13 @@ void FetchedMessage::writeHead(Session& session, bool tellsFlags) {
     if (!number) throw Error(ErrorKind::Expunged, "the view does not show the message");
     head.raw("* ").number(number->value).raw(" FETCH (");
     writeRecordItems(session, head, tellsFlags);
-    writeStructureItems(session, head);
-    const bool showsHeaders = _plan->envelope || _plan->body || _plan->bodyStructure;
-    if (showsHeaders && session.policy().alertAndParse) noteDamage(number->value);
+    writeStructureItems(head);
+    if (_plan->showsStructure() && session.policy().alertAndParse) noteDamage(number->value);
 }
 
 // RFC 3501 7.1: PARSE tells of headers that could not be read. What is wrong is kept, so that it is said each time.
 void FetchedMessage::noteDamage(std::uint32_t number) {
-    const std::string key = "damage1";
-    std::shared_ptr<const std::string> damage = _content.derived(key);
-    if (!damage) {
-        damage = std::make_shared<const std::string>(damageOf(_content.structure()));
-        _content.storeDerived(key, *damage);
-    }
+    const std::shared_ptr<const std::string> damage = _items.damage();
     if (!damage->empty()) _damage = "Message " + std::to_string(number) + ": " + *damage;
 }
 
@@ -114,38 +105,10 @@ void FetchedMessage::writeRecordItems(Session& session, ResponseWriter& head, bo
     if (_plan->size) head.raw("RFC822.SIZE ").number(messageOctets(session, *record)).raw(" ");
 }
 
-void FetchedMessage::writeStructureItems(Session& session, ResponseWriter& head) {
-    const WireFeatures& features = session.features();
-    const bool emptyHeaderIsNil = session.policy().emptyHeaderIsNil;
-    std::string rendering = features.utf8 ? "u" : "";
-    if (emptyHeaderIsNil) rendering += 'n';
-    const auto item = [&](std::string_view name, std::string_view version, auto render) {
-        const std::string key = std::string(version) + rendering;
-        head.raw(name).raw(" ");
-        if (const std::shared_ptr<const std::string> known = _content.derived(key)) {
-            head.raw(*known).raw(" ");
-            return;
-        }
-        std::string text = render(_content.structure());
-        head.raw(text).raw(" ");
-        _content.storeDerived(key, std::move(text));
-    };
-    if (_plan->envelope) {
-        item("ENVELOPE", "envelope1", [&](const maildir::Structure& structure) {
-            static const maildir::EnvelopeFields none;
-            return envelope(structure.root.envelope ? *structure.root.envelope : none, features, emptyHeaderIsNil);
-        });
-    }
-    if (_plan->body) {
-        item("BODY", "body1", [&](const maildir::Structure& structure) {
-            return bodyStructure(structure.root, features, false, emptyHeaderIsNil);
-        });
-    }
-    if (_plan->bodyStructure) {
-        item("BODYSTRUCTURE", "bodystructure1", [&](const maildir::Structure& structure) {
-            return bodyStructure(structure.root, features, true, emptyHeaderIsNil);
-        });
-    }
+void FetchedMessage::writeStructureItems(ResponseWriter& head) {
+    if (_plan->envelope) head.raw("ENVELOPE ").raw(*_items.envelope()).raw(" ");
+    if (_plan->body) head.raw("BODY ").raw(*_items.body()).raw(" ");
+    if (_plan->bodyStructure) head.raw("BODYSTRUCTURE ").raw(*_items.bodyStructure()).raw(" ");
 }
 
 bool FetchedMessage::write(Session& session, const TimeSlice& slice) {
@@ -186,7 +149,7 @@ void FetchedMessage::writePiece(Session& session) {
 void FetchedMessage::beginPart(ResponseWriter& writer, std::size_t index) {
     const FetchPlan::Part& part = _plan->parts[index];
     writer.raw(part.name).raw(" ");
-    if (choosesFields(part.section)) {
+    if (part.choosesFields()) {
         const std::shared_ptr<const std::string> known = std::exchange(_known[index], nullptr);
         writer.literal(cut(known ? *known : chosenText(part), part));
         return;
@@ -207,12 +170,8 @@ void FetchedMessage::beginPart(ResponseWriter& writer, std::size_t index) {
 }
 
 std::string FetchedMessage::chosenText(const FetchPlan::Part& part) {
+    if (part.section.part.empty()) return *_items.headerFields(part);
     const bool isNot = part.section.kind == Section::HeaderFieldsNot;
-    if (part.section.part.empty()) {
-        std::string text = chosenFields(_content.header(), part.section.fields, isNot);
-        if (!part.derivedKey.empty()) _content.storeDerived(part.derivedKey, text);
-        return text;
-    }
     const std::optional<Extent> header = resolveSection(_content.structure(), part.section);
     return header ? chosenFields(_content.stored(*header), part.section.fields, isNot) : std::string();
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "imapd/commands/DerivedItems.h"
 #include "imapd/commands/FetchPlan.h"
 #include "imapd/commands/FetchedBinary.h"
 #include "imapd/commands/MessageContent.h"
@@ -31,7 +32,7 @@ public:
 private:
     void writeHead(Session& session, bool tellsFlags);
     void writeRecordItems(Session& session, ResponseWriter& head, bool tellsFlags);
-    void writeStructureItems(Session& session, ResponseWriter& head);
+    void writeStructureItems(ResponseWriter& head);
     void noteDamage(std::uint32_t number);
     void prepareParts();
     void writePiece(Session& session);
@@ -42,6 +43,7 @@ private:
     const FetchPlan* _plan;
     Uid _uid;
     MessageContent _content;
+    DerivedItems _items;
     std::vector<std::shared_ptr<const std::string>> _known;  // for each section: chosen fields derived before, or null
     std::string _head;                                       // what comes before the sections; given out first
     std::string _damage;                                     // told after the response; empty: none

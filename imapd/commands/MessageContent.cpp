@@ -37,7 +37,7 @@ const maildir::MessageFile& MessageContent::file() {
 
 const maildir::Structure& MessageContent::structure() {
     if (!_structure && !takeRendering()) {
-        _structure = _mailbox->structure(_uid);
+        _structure = _mailbox->structure(_uid, _file ? &*_file : nullptr);
         checkAgreement();
     }
     return *_structure;

@@ -92,6 +92,16 @@ void FactBlocks::each(const std::function<bool(Uid)>& isKept, const std::functio
     dropRead();
 }
 
+FactBlocks::Load FactBlocks::load() const {
+    Load load;
+    load.blocks = _blocks.size();
+    for (const FactBlock& block : _blocks) {
+        load.octets += block.place.octets;
+        load.messages += block.messages;
+    }
+    return load;
+}
+
 void FactBlockWriter::add(Uid uid, std::string_view facts) {
     if (_messages > 0 && (_messages >= FactBlocks::maxMessages || _facts.size() + facts.size() > FactBlocks::maxOctets))
         finish();

@@ -39,6 +39,12 @@ public:
     [[nodiscard]] std::optional<std::string_view> find(Uid uid);
     // All messages with their UIDs, ascending, that isKept; each once.
     void each(const std::function<bool(Uid)>& isKept, const std::function<void(Uid, std::string_view)>& take);
+    // What all blocks take. A message that is in several of them counts in each.
+    struct Load {
+        std::size_t blocks = 0;
+        std::uint64_t octets = 0, messages = 0;
+    };
+    [[nodiscard]] Load load() const;
     void noteWritten(FactBlock block) { _blocks.push_back(block); }
     void dropRead() { _read.clear(); }  // what was read stays in memory for the next look
 

@@ -117,20 +117,37 @@ FileFacts readFile(ByteReader& in, bool hasContentHash) {
 
 }  // namespace
 
+std::string encodeStructure(const Structure& structure) {
+    std::string bytes;
+    ByteWriter writer(bytes);
+    writer.number(structure.storedOctets);
+    writer.number(structure.wireOctets);
+    writer.number(static_cast<std::uint64_t>(structure.lineEndings));
+    writer.number((structure.hasNul ? 1 : 0) | (structure.has8Bit ? 2 : 0));
+    writePart(writer, structure.root);
+    return bytes;
+}
+
+std::shared_ptr<const Structure> decodeStructure(std::string_view bytes) {
+    ByteReader reader(bytes);
+    auto structure = std::make_shared<Structure>();
+    structure->storedOctets = reader.number();
+    structure->wireOctets = reader.number();
+    structure->lineEndings = static_cast<LineEndings>(reader.number(2));
+    const std::uint64_t octets = reader.number(3);
+    structure->hasNul = (octets & 1) != 0;
+    structure->has8Bit = (octets & 2) != 0;
+    if (!readPart(reader, structure->root, 0) || !reader.isSound() || !reader.isAtEnd()) return nullptr;
+    return structure;
+}
+
 void encodeFacts(const MessageFacts& facts, std::string& out) {
     ByteWriter writer(out);
     writer.number((facts.file ? hasFile : 0) | (facts.file && facts.file->hasContentHash ? hasHash : 0) |
                   (facts.exactOctets ? hasExactOctets : 0) | (facts.structure ? hasStructure : 0));
     if (facts.file) writeFile(writer, *facts.file);
     if (facts.exactOctets) writer.number(*facts.exactOctets);
-    if (facts.structure) {
-        const Structure& structure = *facts.structure;
-        writer.number(structure.storedOctets);
-        writer.number(structure.wireOctets);
-        writer.number(static_cast<std::uint64_t>(structure.lineEndings));
-        writer.number((structure.hasNul ? 1 : 0) | (structure.has8Bit ? 2 : 0));
-        writePart(writer, structure.root);
-    }
+    if (facts.structure) writer.string(*facts.structure);
     writer.number(facts.derived.size());
     for (const auto& [name, bytes] : facts.derived) {
         writer.string(name);
@@ -144,17 +161,7 @@ std::optional<MessageFacts> decodeFacts(std::string_view bytes) {
     const std::uint64_t present = reader.number(hasFile | hasHash | hasExactOctets | hasStructure);
     if ((present & hasFile) != 0) facts.file = readFile(reader, (present & hasHash) != 0);
     if ((present & hasExactOctets) != 0) facts.exactOctets = reader.number();
-    if ((present & hasStructure) != 0) {
-        auto structure = std::make_shared<Structure>();
-        structure->storedOctets = reader.number();
-        structure->wireOctets = reader.number();
-        structure->lineEndings = static_cast<LineEndings>(reader.number(2));
-        const std::uint64_t octets = reader.number(3);
-        structure->hasNul = (octets & 1) != 0;
-        structure->has8Bit = (octets & 2) != 0;
-        if (!readPart(reader, structure->root, 0)) return std::nullopt;
-        facts.structure = std::move(structure);
-    }
+    if ((present & hasStructure) != 0) facts.structure = std::make_shared<const std::string>(reader.string());
     facts.derived.resize(reader.count(2));
     for (auto& [name, value] : facts.derived) {
         name = reader.string();

@@ -40,7 +40,7 @@ struct FileFacts {
 struct MessageFacts {
     std::optional<FileFacts> file;
     std::optional<std::uint64_t> exactOctets;
-    std::shared_ptr<const Structure> structure;
+    std::shared_ptr<const std::string> structure;  // encoded (FactCodec.h): a fifth of what it takes otherwise
     std::vector<std::pair<std::string, std::shared_ptr<const std::string>>> derived;  // name -> bytes
 };
 
@@ -52,8 +52,8 @@ public:
     virtual void putFile(MessageKey key, const FileFacts& facts) = 0;
     virtual std::optional<std::uint64_t> exactOctets(MessageKey key) = 0;
     virtual void putExactOctets(MessageKey key, std::uint64_t octets) = 0;
-    virtual std::shared_ptr<const Structure> structure(MessageKey key) = 0;
-    virtual void putStructure(MessageKey key, std::shared_ptr<const Structure> structure) = 0;
+    virtual std::shared_ptr<const std::string> structure(MessageKey key) = 0;
+    virtual void putStructure(MessageKey key, std::shared_ptr<const std::string> structure) = 0;
     virtual std::shared_ptr<const std::string> derived(MessageKey key, const std::string& name) = 0;
     virtual void putDerived(MessageKey key, const std::string& name, std::string bytes) = 0;
     virtual void forget(MessageKey key) = 0;

@@ -58,7 +58,7 @@ std::optional<std::uint64_t> MailboxFacts::exactOctets(MessageKey key) {
 std::shared_ptr<const Structure> MailboxFacts::structure(MessageKey key) {
     auto known = _store->structure(key);
     if (!known && fetch(key)) known = _store->structure(key);
-    return known;
+    return known ? decodeStructure(*known) : nullptr;
 }
 
 std::shared_ptr<const std::string> MailboxFacts::derived(MessageKey key, const std::string& name) {
@@ -77,8 +77,8 @@ void MailboxFacts::putExactOctets(MessageKey key, std::uint64_t octets) {
     noteUnsaved(key);
 }
 
-void MailboxFacts::putStructure(MessageKey key, std::shared_ptr<const Structure> structure) {
-    _store->putStructure(key, std::move(structure));
+void MailboxFacts::putStructure(MessageKey key, const Structure& structure) {
+    _store->putStructure(key, std::make_shared<const std::string>(encodeStructure(structure)));
     noteUnsaved(key);
 }
 
@@ -113,9 +113,9 @@ void MailboxFacts::attach(FactBlocks blocks) {
     _blocks = std::move(blocks);
 }
 
-std::size_t MailboxFacts::blockCount() {
+FactBlocks::Load MailboxFacts::load() {
     const std::lock_guard lock(_mutex);
-    return _blocks.blocks().size();
+    return _blocks.load();
 }
 
 std::string MailboxFacts::allOf(MessageKey key) {

@@ -32,14 +32,14 @@ public:
     std::optional<std::uint64_t> exactOctets(MessageKey key);
     void putExactOctets(MessageKey key, std::uint64_t octets);
     std::shared_ptr<const Structure> structure(MessageKey key);
-    void putStructure(MessageKey key, std::shared_ptr<const Structure> structure);
+    void putStructure(MessageKey key, const Structure& structure);
     std::shared_ptr<const std::string> derived(MessageKey key, const std::string& name);
     void putDerived(MessageKey key, const std::string& name, std::string bytes);
     void forget(MessageKey key);
 
     // From now on what is in these blocks is known.
     void attach(FactBlocks blocks);
-    [[nodiscard]] std::size_t blockCount();
+    [[nodiscard]] FactBlocks::Load load();
     [[nodiscard]] std::size_t unsaved() const { return _unsavedCount; }
     // Appends what is unsaved to the file that is attached; gives all its blocks as they will be. The caller commits,
     // then calls noteSaved(), or else noteNotSaved().

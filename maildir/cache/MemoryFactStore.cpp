@@ -22,16 +22,7 @@ struct Facts : MessageFacts {
     std::list<MessageKey>::iterator place;  // in the order of use; valid while largeOctets > 0
 };
 
-std::size_t octetsOf(const Part& part) {
-    std::size_t octets = sizeof(Part) + part.type.capacity() + part.subtype.capacity() + part.description.capacity();
-    for (const auto& [name, value] : part.parameters) octets += 64 + name.size() + value.size();
-    if (part.envelope) {
-        octets += sizeof(EnvelopeFields);
-        for (const std::string& value : part.envelope->values) octets += value.size();
-    }
-    for (const Part& child : part.children) octets += octetsOf(child);
-    return octets;
-}
+constexpr std::size_t overhead = 96;  // of a string in memory besides its octets
 
 // One of several shards, so that threads seldom meet.
 class Shard {
@@ -126,14 +117,14 @@ public:
             return std::ptrdiff_t{0};
         });
     }
-    std::shared_ptr<const Structure> structure(MessageKey key) override {
+    std::shared_ptr<const std::string> structure(MessageKey key) override {
         return of(key).read(key, [](Facts& facts) { return facts.structure; });
     }
-    void putStructure(MessageKey key, std::shared_ptr<const Structure> value) override {
+    void putStructure(MessageKey key, std::shared_ptr<const std::string> value) override {
         of(key).change(key, [&](Facts& facts) {
             if (facts.structure) return std::ptrdiff_t{0};
             facts.structure = std::move(value);
-            return static_cast<std::ptrdiff_t>(octetsOf(facts.structure->root));
+            return static_cast<std::ptrdiff_t>(facts.structure->size() + overhead);
         });
     }
     std::shared_ptr<const std::string> derived(MessageKey key, const std::string& name) override {
@@ -149,7 +140,7 @@ public:
             for (const auto& [each, value] : facts.derived) {
                 if (each == name) return std::ptrdiff_t{0};
             }
-            const auto growth = static_cast<std::ptrdiff_t>(name.size() + bytes.size() + 96);
+            const auto growth = static_cast<std::ptrdiff_t>(name.size() + bytes.size() + overhead);
             facts.derived.emplace_back(name, std::make_shared<const std::string>(std::move(bytes)));
             return growth;
         });

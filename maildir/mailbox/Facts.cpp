@@ -100,19 +100,21 @@ std::uint64_t Mailbox::storedOctets(Uid uid) {
     return fileFacts(uid).storedOctets;
 }
 
-std::shared_ptr<const Structure> Mailbox::structure(Uid uid) {
+std::shared_ptr<const Structure> Mailbox::structure(Uid uid, const MessageFile* opened) {
     MailboxFacts& store = _state->messageFacts;
     const bool isKnown = hasFacts(uid);
     const MessageKey key = _state->keyOf(uid);
     if (isKnown) {
         if (auto known = store.structure(key)) return known;
     }
-    const MessageFile file = open(uid);
+    std::optional<MessageFile> own;
+    if (opened == nullptr) own.emplace(open(uid));
+    const MessageFile& file = own ? *own : *opened;
     auto structure = std::make_shared<const Structure>(file.structure());
     ++_state->parsed;
     if (_state->rememberContent(key, file)) {
         store.putExactOctets(key, structure->wireOctets);
-        store.putStructure(key, structure);
+        store.putStructure(key, *structure);
     }
     return structure;
 }

@@ -133,7 +133,8 @@ public:
     MessageFile open(Uid uid);
 
     // Derived facts, from the FactStore or the file (then stored there). Throw Expunged.
-    std::shared_ptr<const Structure> structure(Uid uid);
+    // opened: the message's file where the caller has it open, else null.
+    std::shared_ptr<const Structure> structure(Uid uid, const MessageFile* opened = nullptr);
     std::int64_t internalDate(Uid uid);  // seconds since the epoch
     std::uint64_t storedOctets(Uid uid);
     std::uint64_t exactOctets(Uid uid, Rendering rendering = Rendering::AsStored);  // octets as sent

@@ -164,7 +164,6 @@ struct Mailbox::State {
         std::shared_ptr<CacheFile> file;
         std::unordered_map<const Chunk*, StoredChunk> chunks;
         std::vector<std::shared_ptr<const Chunk>> kept;  // so that a chunk stays the one that was saved
-        std::uint64_t octets = 0;                        // of the file when it was made
     };
     Saved saved;
     bool isSaving = false;
@@ -176,7 +175,7 @@ struct Mailbox::State {
     void writeNewFile(StoredMailbox& stored, const Snapshot& snapshot, Saved& target);
     void writeMore(StoredMailbox& stored, const Snapshot& snapshot, Saved& target);
     void writeChunks(StoredMailbox& stored, const Snapshot& snapshot, const Saved& from, Saved& target) const;
-    [[nodiscard]] bool isWorthANewFile(const Saved& from, const Snapshot& snapshot, std::size_t blocks) const;
+    [[nodiscard]] bool isWorthANewFile(const Snapshot& snapshot);
 
     // Holds dovecot-uidlist.lock; only the outermost of several takes it.
     class ListLock {

@@ -17,10 +17,12 @@ ReadAhead::~ReadAhead() {
     for (std::thread& thread : _threads) thread.join();
 }
 
-std::unique_ptr<ReadAhead::Way> ReadAhead::start(std::shared_ptr<Mailbox> mailbox, std::vector<Uid> uids) {
+std::unique_ptr<ReadAhead::Way> ReadAhead::start(std::shared_ptr<Mailbox> mailbox, std::vector<Uid> uids,
+                                                 Prepare prepare) {
     auto job = std::make_shared<Job>();
     job->mailbox = std::move(mailbox);
     job->uids = std::move(uids);
+    job->prepare = std::move(prepare);
     job->identity = FileIdentity::current();
     job->batches.resize((job->uids.size() + batchMessages - 1) / batchMessages, State::Free);
     {
@@ -41,11 +43,11 @@ std::size_t ReadAhead::take(Job& job, std::size_t from) {
     return SIZE_MAX;
 }
 
-void ReadAhead::parse(const Job& job, std::size_t batch) {
+void ReadAhead::prepare(const Job& job, std::size_t batch) {
     const std::size_t end = std::min(job.uids.size(), (batch + 1) * batchMessages);
     for (std::size_t number = batch * batchMessages; number < end; ++number) {
         try {
-            (void)job.mailbox->structure(job.uids[number]);
+            job.prepare(*job.mailbox, job.uids[number]);
         } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): the reader comes to it, and tells
         }
     }
@@ -78,7 +80,7 @@ void ReadAhead::run() {
         lock.unlock();
         try {
             const FileIdentity::Scope scope(job->identity);
-            parse(*job, batch);
+            prepare(*job, batch);
         } catch (const Error&) {  // NOLINT(bugprone-empty-catch): the reader has to do it
         }
         finish(*job, batch);
@@ -101,7 +103,7 @@ void ReadAhead::Way::reach(std::size_t position) {
             continue;
         }
         lock.unlock();
-        parse(*_job, other);
+        prepare(*_job, other);
         _owner.finish(*_job, other);
         lock.lock();
     }

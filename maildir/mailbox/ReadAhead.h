@@ -1,9 +1,10 @@
-// Parses messages that a reader will come to soon, on the cores that the reader does not use: the first look at a large
-// mailbox is bound by parsing. One for the process. Any thread.
+// Prepares messages that a reader will come to soon, on the cores that the reader does not use: the first look at a
+// large mailbox is bound by parsing. One for the process. Any thread.
 #pragma once
 
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -32,8 +33,8 @@ public:
         ~Way();  // nobody begins with another message of it
         Way(const Way&) = delete;
         Way& operator=(const Way&) = delete;
-        // The reader comes to the message at this position: it is parsed, or nobody is at it. What other threads are at
-        // is waited for by parsing what comes later.
+        // The reader comes to the message at this position: it is prepared, or nobody is at it. What other threads are
+        // at is waited for by preparing what comes later.
         void reach(std::size_t position);
 
     private:
@@ -41,7 +42,10 @@ public:
         std::shared_ptr<Job> _job;
         std::size_t _batch = SIZE_MAX;  // that the reader is in
     };
-    std::unique_ptr<Way> start(std::shared_ptr<Mailbox> mailbox, std::vector<Uid> uids);
+    // Derives and stores what the reader will need of a message. Any thread; may throw: the reader comes to it, and
+    // tells.
+    using Prepare = std::function<void(Mailbox&, Uid)>;
+    std::unique_ptr<Way> start(std::shared_ptr<Mailbox> mailbox, std::vector<Uid> uids, Prepare prepare);
 
 private:
     static constexpr std::size_t batchMessages = 16;
@@ -51,6 +55,7 @@ private:
     struct Job {
         std::shared_ptr<Mailbox> mailbox;
         std::vector<Uid> uids;
+        Prepare prepare;
         std::shared_ptr<const FileIdentity> identity;
         // Guarded by the owner's mutex.
         std::vector<State> batches;
@@ -60,7 +65,7 @@ private:
     void run();
     // The next batch of a job that nobody is at, from one on; SIZE_MAX: none.
     static std::size_t take(Job& job, std::size_t from);
-    static void parse(const Job& job, std::size_t batch);
+    static void prepare(const Job& job, std::size_t batch);
     void finish(Job& job, std::size_t batch);
 
     std::mutex _mutex;  // guards what follows

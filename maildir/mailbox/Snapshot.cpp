@@ -98,6 +98,26 @@ std::optional<RecordRef> Snapshot::find(Uid uid) const {
     return found;
 }
 
+std::optional<AscendingFinder::Found> AscendingFinder::find(Uid uid) {
+    for (; _chunk < _chunks.size() && _chunks[_chunk]->lastUid() < uid; ++_chunk) {
+        _start += _chunks[_chunk]->size();
+        _position = 0;
+    }
+    if (_chunk == _chunks.size()) return std::nullopt;
+    const Chunk& chunk = *_chunks[_chunk];
+    const std::span<const Record> records = chunk.records();
+    if (records[_position].uid != uid) {
+        const auto from = records.begin() + static_cast<std::ptrdiff_t>(_position);
+        const auto found =
+            std::partition_point(from, records.end(), [uid](const Record& each) { return each.uid < uid; });
+        _position = static_cast<std::size_t>(found - records.begin());
+        if (records[_position].uid != uid) return std::nullopt;  // there is one: the last UID is not below this one
+    }
+    const Found found{{&chunk, &records[_position]}, _start + _position};
+    if (_position + 1 < records.size()) ++_position;
+    return found;
+}
+
 SnapshotBuilder::SnapshotBuilder() : _snapshot(std::make_shared<Snapshot>()) {
     static const auto none = std::make_shared<const KeywordTable>();
     _snapshot->_keywords = none;  // until setHeader(): a snapshot always has a table

@@ -153,6 +153,24 @@ private:
     std::uint64_t _generation = 0;
 };
 
+// Finds records by UIDs that ascend: faster than Snapshot::find() where most records are asked for. The snapshot
+// outlives it.
+class AscendingFinder {
+public:
+    struct Found {
+        RecordRef record;
+        std::size_t index = 0;
+    };
+    explicit AscendingFinder(const Snapshot& snapshot) : _chunks(snapshot.chunks()) {}
+    // uid: above those that were asked for before.
+    std::optional<Found> find(Uid uid);
+
+private:
+    std::span<const std::shared_ptr<const Chunk>> _chunks;
+    std::size_t _chunk = 0, _start = 0;  // its number; index of its first record
+    std::size_t _position = 0;           // of the next record in it
+};
+
 // Makes a snapshot: records are added in the order of UIDs; whole chunks of an older one may be taken over.
 class SnapshotBuilder {
 public:

@@ -24,7 +24,7 @@ constexpr std::int64_t longestMilliseconds = 10000;  // between two writes of a 
 constexpr std::int64_t retryMilliseconds = 10000;    // after one that failed
 constexpr std::size_t manyFacts = 2048;              // are written at once: memory may not keep them
 
-// A new file is written when the old one has grown so much.
+// A new file is written when the old one is so much larger than what counts in it.
 constexpr std::uint64_t growthFactor = 2, growthOctets = 8u << 20;
 
 std::int64_t now() {
@@ -84,7 +84,6 @@ bool Mailbox::State::restoreLocked(bool& isUpToDate) {
     awaitedLetters = namelessOf(stored->awaitedLetters);
     awaitsNames = awaitedLetters.any();
     saved.file = file;
-    saved.octets = stored->firstOctets != 0 ? stored->firstOctets : file->octets();
     messageFacts.attach(FactBlocks(file, std::move(stored->facts)));
     publish(builder.finish());
     const bool isSame = stored->isCertain && lookAt(directory + "/new") == stored->newFolder &&
@@ -133,10 +132,16 @@ std::optional<StoredMailbox> Mailbox::State::captureLocked(bool isLast) {
     return stored;
 }
 
-bool Mailbox::State::isWorthANewFile(const Saved& from, const Snapshot& snapshot, std::size_t blocks) const {
+bool Mailbox::State::isWorthANewFile(const Snapshot& snapshot) {
+    if (!saved.file || !saved.file->isInPlace()) return true;
+    const FactBlocks::Load facts = messageFacts.load();
     constexpr std::size_t fewBlocks = 64;
-    return !from.file || !from.file->isInPlace() || from.file->octets() > growthFactor * from.octets + growthOctets ||
-           blocks > fewBlocks + 4 * (snapshot.size() / FactBlocks::maxMessages);
+    if (facts.blocks > fewBlocks + 4 * (snapshot.size() / FactBlocks::maxMessages)) return true;
+    // What would be in a new one: of messages that are in several blocks, one of each.
+    std::uint64_t live = facts.octets;
+    if (facts.messages > snapshot.size()) live = live / facts.messages * snapshot.size();
+    for (const auto& [chunk, stored] : saved.chunks) live += stored.place.octets;
+    return saved.file->octets() > growthFactor * live + growthOctets;
 }
 
 void Mailbox::State::writeChunks(StoredMailbox& stored, const Snapshot& snapshot, const Saved& from,
@@ -172,21 +177,16 @@ void Mailbox::State::writeNewFile(StoredMailbox& stored, const Snapshot& snapsho
         messageFacts.copyTo(*target.file, most, [&snapshot](Uid uid) { return snapshot.indexOf(uid).has_value(); });
     target.file->commit(encodeStored(stored));
     target.file->publish();
-    target.octets = target.file->octets();
     messageFacts.attach(FactBlocks(target.file, stored.facts));
-    options.cache->noteWritten(target.octets);
+    options.cache->noteWritten(target.file->octets());
 }
 
 void Mailbox::State::writeMore(StoredMailbox& stored, const Snapshot& snapshot, Saved& target) {
     const bool isOld = target.file == nullptr;
-    if (isOld) {
-        target.file = saved.file;
-        target.octets = saved.octets;
-    }
+    if (isOld) target.file = saved.file;
     const std::uint64_t before = target.file->octets();
     if (isOld) writeChunks(stored, snapshot, saved, target);
     stored.facts = messageFacts.save(*target.file);
-    stored.firstOctets = target.octets;
     target.file->commit(encodeStored(stored));
     messageFacts.noteSaved();
     options.cache->noteWritten(target.file->octets() - before);
@@ -227,7 +227,7 @@ void Mailbox::save(bool isLast) {
     bool isDone = false;
     try {
         const FileIdentity::Scope scope(nullptr);
-        const bool isNew = state.isWorthANewFile(state.saved, *snapshot, state.messageFacts.blockCount());
+        const bool isNew = state.isWorthANewFile(*snapshot);
         if (isNew) {
             state.writeNewFile(*stored, *snapshot, target);
             isDone = true;

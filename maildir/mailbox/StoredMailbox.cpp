@@ -225,7 +225,6 @@ std::string encodeStored(const StoredMailbox& stored) {
         out.number(block.last.value);
         out.number(block.messages);
     }
-    out.number(stored.firstOctets);
     return root;
 }
 
@@ -264,7 +263,6 @@ std::optional<StoredMailbox> decodeStored(std::string_view root) {
         block.last.value = in.as<std::uint32_t>();
         block.messages = in.as<std::uint32_t>();
     }
-    stored.firstOctets = in.number();
     const bool isPossible = in.isSound() && in.isAtEnd() && stored.uidValidity.value != 0 && stored.uidNext > last &&
                             maildir::isPossible(stored.list);
     if (!isPossible) return std::nullopt;

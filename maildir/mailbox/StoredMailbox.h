@@ -4,7 +4,7 @@
 //   root:   directory, UIDVALIDITY, next UID, highest modseq, letters without a name; new/ and cur/ as they were
 //   (device,
 //           inode, times) and whether they were certainly as in the records; what was read of the UID list; the chunks:
-//           place, counts, UIDs; the blocks of facts: place, UIDs, messages; octets of the file when it was new
+//           place, counts, UIDs; the blocks of facts: place, UIDs, messages
 //   block:  records of a chunk, in the order of UIDs: flags, keywords, modseq, recorded sizes, lengths of names; then
 //           the names
 //
@@ -52,7 +52,6 @@ struct StoredMailbox {
     UidListState list;
     std::vector<StoredChunk> chunks;
     std::vector<FactBlock> facts;
-    std::uint64_t firstOctets = 0;  // of the file after its first root; 0: in that root itself
 };
 
 std::string encodeStored(const StoredMailbox& stored);

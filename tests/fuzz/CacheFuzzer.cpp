@@ -17,6 +17,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (!again) std::abort();
         encodeFacts(*again, twice);
         if (once != twice) std::abort();
+        if (facts->structure) (void)decodeStructure(*facts->structure);
+    }
+    if (const auto structure = decodeStructure(bytes)) {
+        const std::string once = encodeStructure(*structure);
+        const auto again = decodeStructure(once);
+        if (!again || encodeStructure(*again) != once) std::abort();
     }
     if (const auto stored = decodeStored(bytes)) {
         const std::string once = encodeStored(*stored);

@@ -36,7 +36,7 @@ MessageFacts someFacts() {
         "--x\nContent-Type: message/rfc822\nContent-Language: en, de\n\nSubject: inner\n\nbody\n"
         "--x\nContent-Type: text/plain; charset=\"u\\\"x\"\nContent-Disposition: attachment; "
         "filename=f\n\n\xff\n--x--\n";
-    facts.structure = std::make_shared<const Structure>(parseStructure(message));
+    facts.structure = std::make_shared<const std::string>(encodeStructure(parseStructure(message)));
     facts.derived.emplace_back("ENVELOPE", std::make_shared<const std::string>("(NIL)"));
     facts.derived.emplace_back("", std::make_shared<const std::string>(300, '\0'));
     return facts;
@@ -113,11 +113,13 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t(-1), facts->file->internalDate);
         CPPUNIT_ASSERT_EQUAL(INT64_MIN, facts->file->modificationNanoseconds);
         CPPUNIT_ASSERT(facts->file->contentHash[1] == UINT64_MAX && facts->exactOctets == 0u);
-        const Part& root = facts->structure->root;
+        const auto structure = decodeStructure(*facts->structure);
+        CPPUNIT_ASSERT(structure != nullptr && *facts->structure == encodeStructure(*structure));
+        const Part& root = structure->root;
         CPPUNIT_ASSERT_EQUAL(std::size_t(2), root.children.size());
         CPPUNIT_ASSERT_EQUAL(std::string("inner"),
                              root.children[0].children[0].envelope->values[EnvelopeFields::Subject]);
-        CPPUNIT_ASSERT(facts->structure->has8Bit && facts->structure->lineEndings == LineEndings::AllLf);
+        CPPUNIT_ASSERT(structure->has8Bit && structure->lineEndings == LineEndings::AllLf);
         CPPUNIT_ASSERT_EQUAL(std::size_t(300), facts->derived[1].second->size());
         CPPUNIT_ASSERT(bytes == encoded(*facts));
         CPPUNIT_ASSERT(encoded(MessageFacts()) == encoded(*decodeFacts(encoded(MessageFacts()))));

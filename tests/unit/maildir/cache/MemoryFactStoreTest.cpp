@@ -32,7 +32,7 @@ public:
         facts.contentHash = {3, 4};
         store->putFile(key(1), facts);
         store->putExactOctets(key(1), 99);
-        store->putStructure(key(1), std::make_shared<const Structure>());
+        store->putStructure(key(1), std::make_shared<const std::string>("encoded"));
         store->putDerived(key(1), "one", "value");
         store->putDerived(key(1), "other", "another");
         store->putDerived(key(1), "one", "later");  // the same content gives the same bytes

@@ -6,6 +6,10 @@ namespace maildir::test {
 
 namespace {
 
+void parse(Mailbox& mailbox, Uid uid) {
+    (void)mailbox.structure(uid);
+}
+
 class ReadAheadTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ReadAheadTest);
     CPPUNIT_TEST(parsesEachMessageOnce);
@@ -34,7 +38,7 @@ public:
     }
 
     void read(ReadAhead& ahead) {
-        const auto way = ahead.start(_mailbox, _uids);
+        const auto way = ahead.start(_mailbox, _uids, parse);
         for (std::size_t number = 0; number < _uids.size(); ++number) {
             way->reach(number);
             CPPUNIT_ASSERT(_mailbox->structure(_uids[number])->storedOctets > 500);
@@ -49,7 +53,7 @@ public:
 
     void helpsTheReader() {
         ReadAhead ahead(1);
-        const auto way = ahead.start(_mailbox, _uids);
+        const auto way = ahead.start(_mailbox, _uids, parse);
         way->reach(0);
         // The reader rests; what follows is parsed without it, but not all: memory is bounded.
         for (int i = 0; i < 100 && _mailbox->parsedCount() < 100; ++i) usleep(20'000);
@@ -67,7 +71,7 @@ public:
     void endsInTheMiddle() {
         ReadAhead ahead(2);
         for (int round = 0; round < 20; ++round) {
-            const auto way = ahead.start(_mailbox, _uids);
+            const auto way = ahead.start(_mailbox, _uids, parse);
             way->reach(static_cast<std::size_t>(round) * 3);
         }
     }
@@ -77,7 +81,7 @@ public:
         for (std::size_t number = 50; number < 60; ++number) {
             _maildir.remove(std::to_string(1600000000 + number) + ".M1P1.host");
         }
-        const auto way = ahead.start(_mailbox, _uids);
+        const auto way = ahead.start(_mailbox, _uids, parse);
         std::size_t gone = 0;
         for (std::size_t number = 0; number < _uids.size(); ++number) {
             way->reach(number);

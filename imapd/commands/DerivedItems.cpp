@@ -1,0 +1,78 @@
+#include "imapd/commands/DerivedItems.h"
+
+#include <utility>
+
+#include "imapd/commands/HeaderDamage.h"
+#include "imapd/commands/Sections.h"
+#include "imapd/response/StructureWriter.h"
+#include "imapd/session/Session.h"
+#include "imapd/session/SizeOf.h"
+
+namespace imapd {
+
+ItemFormat ItemFormat::of(Session& session) {
+    return {session.features(), session.policy().emptyHeaderIsNil, session.policy().alertAndParse,
+            renderingFor(session)};
+}
+
+DerivedItems::DerivedItems(MessageContent& content, const ItemFormat& format) : _content(&content), _format(format) {
+    if (_format.features.utf8) _suffix += 'u';
+    if (_format.emptyHeaderIsNil) _suffix += 'n';
+}
+
+template <class Derive>
+std::shared_ptr<const std::string> DerivedItems::item(const std::string& key, Derive&& derive) {
+    if (auto known = _content->derived(key)) return known;
+    auto text = std::make_shared<const std::string>(derive());
+    _content->storeDerived(key, *text);
+    return text;
+}
+
+std::shared_ptr<const std::string> DerivedItems::envelope() {
+    return item("envelope1" + _suffix, [this] {
+        static const maildir::EnvelopeFields none;
+        const maildir::Part& root = _content->structure().root;
+        return imapd::envelope(root.envelope ? *root.envelope : none, _format.features, _format.emptyHeaderIsNil);
+    });
+}
+
+std::shared_ptr<const std::string> DerivedItems::body() {
+    return item("body1" + _suffix, [this] {
+        return imapd::bodyStructure(_content->structure().root, _format.features, false, _format.emptyHeaderIsNil);
+    });
+}
+
+std::shared_ptr<const std::string> DerivedItems::bodyStructure() {
+    return item("bodystructure1" + _suffix, [this] {
+        return imapd::bodyStructure(_content->structure().root, _format.features, true, _format.emptyHeaderIsNil);
+    });
+}
+
+std::shared_ptr<const std::string> DerivedItems::damage() {
+    return item("damage1", [this] { return damageOf(_content->structure()); });
+}
+
+std::shared_ptr<const std::string> DerivedItems::headerFields(const FetchPlan::Part& part) {
+    const auto choose = [&] {
+        return chosenFields(_content->header(), part.section.fields, part.section.kind == Section::HeaderFieldsNot);
+    };
+    if (part.derivedKey.empty()) return std::make_shared<const std::string>(choose());
+    return item(part.derivedKey, choose);
+}
+
+void deriveAhead(maildir::Mailbox& mailbox, maildir::Uid uid, const FetchPlan& plan, const ItemFormat& format) {
+    MessageContent content(mailbox, uid, format.rendering);
+    DerivedItems items(content, format);
+    // One opening of the file serves them all. What is known of its structure makes the rest worth keeping.
+    (void)content.file();
+    (void)content.structure();
+    for (const FetchPlan::Part& part : plan.parts) {
+        if (!part.derivedKey.empty()) (void)items.headerFields(part);
+    }
+    if (plan.envelope) (void)items.envelope();
+    if (plan.body) (void)items.body();
+    if (plan.bodyStructure) (void)items.bodyStructure();
+    if (plan.showsStructure() && format.tellsDamage) (void)items.damage();
+}
+
+}  // namespace imapd
