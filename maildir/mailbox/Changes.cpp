@@ -52,8 +52,8 @@ void removeUnderAnyName(const std::string& path) {
     }
 }
 
-std::optional<Edit> Mailbox::State::editFlagsLocked(const RecordRef& record, const FlagChange& change,
-                                                    const KeywordSet& set, bool& isMissing) {
+std::optional<Edit> Mailbox::State::editFlagsLocked(const Folders& folders, const RecordRef& record,
+                                                    const FlagChange& change, const KeywordSet& set, bool& isMissing) {
     FlagSet flags = change.flags;
     KeywordSet newKeywords = set;
     if (change.mode == FlagChange::Replace && change.replaced) {
@@ -76,7 +76,7 @@ std::optional<Edit> Mailbox::State::editFlagsLocked(const RecordRef& record, con
     edit.record.keywords = newKeywords;
     edit.record.isInNew = false;  // flags live in the names of cur/
     if (edit.fileName != record.fileName() || record->isInNew) {
-        if (!renameMessageLocked(record.fileName(), record->isInNew, edit.fileName, false)) {
+        if (!renameMessageLocked(folders, record.fileName(), record->isInNew, edit.fileName, false)) {
             isMissing = true;
             return std::nullopt;
         }
@@ -101,6 +101,7 @@ std::vector<Uid> Mailbox::State::changeFlagsLocked(const std::vector<Uid>& uids,
     std::vector<Uid> missing;
     std::map<std::uint32_t, Edit> toList;  // whose keywords in the list change
     std::exception_ptr failure;
+    const Folders folders(directory, uids.size());
     try {
         for (const Uid uid : uids) {
             const auto record = snapshot->find(uid);
@@ -109,7 +110,7 @@ std::vector<Uid> Mailbox::State::changeFlagsLocked(const std::vector<Uid>& uids,
                 continue;
             }
             bool isMissing = false;
-            auto edit = editFlagsLocked(*record, change, set, isMissing);
+            auto edit = editFlagsLocked(folders, *record, change, set, isMissing);
             if (isMissing) missing.push_back(uid);
             if (!edit) continue;
             if (hasLateKeywords(edit->record.keywords ^ (*record)->keywords)) toList[uid.value] = *edit;
@@ -158,26 +159,26 @@ FlagChangeResult Mailbox::changeFlags(std::span<const Uid> uids, const FlagChang
     return result;
 }
 
-bool Mailbox::State::removeMessageLocked(const RecordRef& record, const Viewer* asker) {
-    const std::string path = pathOf(record);
+bool Mailbox::State::removeMessageLocked(const Folders& folders, const RecordRef& record, const Viewer* asker) {
+    const Folders::Place place = folders.at(record.fileName(), record->isInNew);
     if (!feed->isShownBesides(asker)) {
         feed->expect(FileEvent::Removed, record->isInNew, record.fileName());
-        if (unlink(path.c_str()) == 0) return true;
+        if (unlinkat(place.folder, place.path.c_str(), 0) == 0) return true;
         const int number = errno;
         feed->unexpect(FileEvent::Removed, record->isInNew, record.fileName());
         if (number == ENOENT) return false;
-        throw Error::fromErrno("cannot remove", path, number);
+        throw Error::fromErrno("cannot remove", pathOf(record), number);
     }
     // Other sessions still show it: it stays readable in tmp/ until the last of them was told (RFC 2180 4.1.1).
     const std::string parkedAt = freshParkingPath();
     feed->expect(FileEvent::MovedAway, record->isInNew, record.fileName());
     park(record->uid, parkedAt);
-    if (rename(path.c_str(), parkedAt.c_str()) == 0) return true;
+    if (renameat(place.folder, place.path.c_str(), AT_FDCWD, parkedAt.c_str()) == 0) return true;
     const int number = errno;
     unpark(record->uid);
     feed->unexpect(FileEvent::MovedAway, record->isInNew, record.fileName());
     if (number == ENOENT) return false;
-    throw Error::fromErrno("cannot remove", path, number);
+    throw Error::fromErrno("cannot remove", pathOf(record), number);
 }
 
 std::vector<Uid> Mailbox::expunge(std::span<const Uid> uids, bool onlyIfDeleted, const Viewer* asker) {
@@ -190,6 +191,7 @@ std::vector<Uid> Mailbox::expunge(std::span<const Uid> uids, bool onlyIfDeleted,
             _state->lookAtAllLocked();
         }
         const std::shared_ptr<const Snapshot> snapshot = _state->published();
+        const Folders folders(_state->directory, todo.size());
         std::vector<Edit> edits;
         std::vector<Uid> missing;
         std::exception_ptr failure;
@@ -199,7 +201,7 @@ std::vector<Uid> Mailbox::expunge(std::span<const Uid> uids, bool onlyIfDeleted,
             // name that carries it makes sure of that against other programs.
             if (!record || (onlyIfDeleted && !(*record)->flags.has(Flag::Deleted))) continue;
             try {
-                if (_state->removeMessageLocked(*record, asker)) {
+                if (_state->removeMessageLocked(folders, *record, asker)) {
                     edits.push_back({**record, std::string(record->fileName()), true});
                     removed.push_back(uid);
                 } else {

@@ -18,9 +18,10 @@ namespace maildir {
 namespace {
 
 // rename(2) that never replaces a file, where the file system can do that (NFS cannot).
-int renameKeeping(const std::string& from, const std::string& to) {
-    const int done = renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE);
-    return done != 0 && errno == EINVAL ? rename(from.c_str(), to.c_str()) : done;
+int renameKeeping(const Folders::Place& from, const Folders::Place& to) {
+    const int done = renameat2(from.folder, from.path.c_str(), to.folder, to.path.c_str(), RENAME_NOREPLACE);
+    if (done == 0 || errno != EINVAL) return done;
+    return renameat(from.folder, from.path.c_str(), to.folder, to.path.c_str());
 }
 
 }  // namespace
@@ -370,15 +371,16 @@ KeywordSet Mailbox::State::keywordSetLocked(const std::vector<std::string>& name
     return set;
 }
 
-bool Mailbox::State::renameMessageLocked(std::string_view fromName, bool fromNew, std::string_view toName, bool toNew) {
-    const std::string from = pathOf(fromName, fromNew), to = pathOf(toName, toNew);
+bool Mailbox::State::renameMessageLocked(const Folders& folders, std::string_view fromName, bool fromNew,
+                                         std::string_view toName, bool toNew) {
     feed->expect(FileEvent::MovedAway, fromNew, fromName);
     feed->expect(FileEvent::Appeared, toNew, toName);
-    if (renameKeeping(from, to) == 0) return true;
+    if (renameKeeping(folders.at(fromName, fromNew), folders.at(toName, toNew)) == 0) return true;
     const int number = errno;
     feed->unexpect(FileEvent::MovedAway, fromNew, fromName);
     feed->unexpect(FileEvent::Appeared, toNew, toName);
     if (number == ENOENT) return false;
+    const std::string from = pathOf(fromName, fromNew), to = pathOf(toName, toNew);
     if (number == EEXIST) {
         struct stat one {
         }, other{};
@@ -499,6 +501,7 @@ std::vector<Uid> Mailbox::claimRecent() {
     const std::lock_guard lock(_state->writer);
     _state->prepareLocked();
     const std::shared_ptr<const Snapshot> snapshot = _state->published();
+    const Folders folders(_state->directory, snapshot->recentUnclaimed());
     std::vector<Edit> edits;
     std::vector<Uid> claimed;
     for (const auto& chunk : snapshot->chunks()) {
@@ -511,7 +514,7 @@ std::vector<Uid> Mailbox::claimRecent() {
                 if (name.find(':') == std::string::npos) name += ":2,";
                 // Not there any more: another program moved it; its events, or the next look, tell where.
                 try {
-                    if (!_state->renameMessageLocked(edit.fileName, true, name, false)) continue;
+                    if (!_state->renameMessageLocked(folders, edit.fileName, true, name, false)) continue;
                 } catch (const Error&) {
                     // It stays where it is, as in a tree that may only be read, and is recent again next time.
                     continue;

@@ -21,6 +21,7 @@
 #include "maildir/cache/CacheFolder.h"
 #include "maildir/cache/MailboxFacts.h"
 #include "maildir/mailbox/ChangeFeed.h"
+#include "maildir/mailbox/Folders.h"
 #include "maildir/mailbox/Mailbox.h"
 #include "maildir/mailbox/NameIndex.h"
 #include "maildir/mailbox/StoredMailbox.h"
@@ -275,17 +276,24 @@ struct Mailbox::State {
     void takeOverCourierLocked();
     // Renames a message file and tells the feed to expect it; never onto another message. False: the file is not there
     // under this name, or another has the new one: a look tells.
-    bool renameMessageLocked(std::string_view fromName, bool fromNew, std::string_view toName, bool toNew);
-    bool linkMessageLocked(const std::string& from, const std::string& name);
-    bool takeMessageLocked(State& source, const RecordRef& record, const std::string& name);
+    bool renameMessageLocked(const Folders& folders, std::string_view fromName, bool fromNew, std::string_view toName,
+                             bool toNew);
+    bool renameMessageLocked(std::string_view fromName, bool fromNew, std::string_view toName, bool toNew) {
+        return renameMessageLocked(Folders(directory, 1), fromName, fromNew, toName, toNew);
+    }
+    // sources: of the state or mailbox that the message comes from.
+    bool linkMessageLocked(const State& source, const Folders& sources, const RecordRef& record, const Folders& folders,
+                           const std::string& name);
+    bool takeMessageLocked(State& source, const Folders& sources, const RecordRef& record, const Folders& folders,
+                           const std::string& name);
     // A message that was put into cur/ under this name.
     [[nodiscard]] Edit arrivalLocked(Uid uid, const std::string& name, const KeywordSet& keywordSet) const;
     // Makes what was put into cur/ last, under the UID list's lock: the folder, the rows, then the next snapshot.
     void commitArrivalsLocked(const std::vector<Edit>& added, Placement& placement);
     // Unlinks a message file, or parks it where viewers besides `asker` may show it. False: it is not there.
-    bool removeMessageLocked(const RecordRef& record, const Viewer* asker);
-    std::optional<Edit> editFlagsLocked(const RecordRef& record, const FlagChange& change, const KeywordSet& set,
-                                        bool& isMissing);
+    bool removeMessageLocked(const Folders& folders, const RecordRef& record, const Viewer* asker);
+    std::optional<Edit> editFlagsLocked(const Folders& folders, const RecordRef& record, const FlagChange& change,
+                                        const KeywordSet& set, bool& isMissing);
     // How often a change is tried against another program that keeps renaming the same file. (Where nobody tells of
     // changes a look cannot be certain for a while that a message is gone, so more of them do not help.)
     [[nodiscard]] int maxTries() const { return isWatched ? 20 : 3; }

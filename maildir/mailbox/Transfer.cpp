@@ -50,23 +50,24 @@ namespace {
 // dirty pages back after 30 seconds, /proc/sys/vm/dirty_expire_centisecs).
 constexpr time_t unsyncedSeconds = 180;
 
-void syncContent(const std::string& path) {
-    const std::optional<FileDescriptor> file = openExisting(path, O_RDONLY | O_CLOEXEC);
-    if (file && fsync(file->get()) != 0) throw Error::fromErrno("cannot sync", path);
+void syncContent(const Folders::Place& place) {
+    const FileDescriptor file(openat(place.folder, place.path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file.isOpen() && errno == ENOENT) return;
+    if (!file.isOpen() || fsync(file.get()) != 0) throw Error::fromErrno("cannot sync", place.path);
 }
 
 // Makes sure that the content of a file is on disk, before it is linked or moved: afterwards its ctime is new, and a
 // sync would write that too. Returns its inode; 0 if it is not there.
-ino_t syncIfYoung(const std::string& path) {
+ino_t syncIfYoung(const Folders::Place& place) {
     struct stat status {};
-    if (stat(path.c_str(), &status) != 0) return 0;
-    if (std::max(status.st_ctime, status.st_mtime) + unsyncedSeconds >= time(nullptr)) syncContent(path);
+    if (fstatat(place.folder, place.path.c_str(), &status, 0) != 0) return 0;
+    if (std::max(status.st_ctime, status.st_mtime) + unsyncedSeconds >= time(nullptr)) syncContent(place);
     return status.st_ino;
 }
 
-ino_t inodeOf(const std::string& path) {
+ino_t inodeOf(const Folders::Place& place) {
     struct stat status {};
-    return stat(path.c_str(), &status) == 0 ? status.st_ino : 0;
+    return fstatat(place.folder, place.path.c_str(), &status, 0) == 0 ? status.st_ino : 0;
 }
 
 // Where the file system has no hard links, or not that many: by way of tmp/, so that nobody sees half a message.
@@ -118,12 +119,15 @@ std::string copiedBaseName(const Record& record) {
 }  // namespace
 
 // Links, or else copies, a message of another mailbox into cur/. False: it is not there under that path.
-bool Mailbox::State::linkMessageLocked(const std::string& from, const std::string& name) {
-    const std::string to = pathOf(name, false);
+bool Mailbox::State::linkMessageLocked(const State& source, const Folders& sources, const RecordRef& record,
+                                       const Folders& folders, const std::string& name) {
+    const Folders::Place origin = sources.at(record.fileName(), record->isInNew), target = folders.at(name, false);
     feed->expect(FileEvent::Appeared, false, name);
     try {
-        if (link(from.c_str(), to.c_str()) == 0) return true;
-        switch (errno) {
+        if (linkat(origin.folder, origin.path.c_str(), target.folder, target.path.c_str(), 0) == 0) return true;
+        const int number = errno;
+        const std::string from = source.pathOf(record), to = pathOf(name, false);
+        switch (number) {
             case ENOENT:
                 break;
             case EPERM:
@@ -133,7 +137,7 @@ bool Mailbox::State::linkMessageLocked(const std::string& from, const std::strin
                 if (copyContent(from, directory + "/tmp/" + uniqueBaseName(), to)) return true;
                 break;
             default:
-                throw Error::fromErrno("cannot copy to " + to, from);
+                throw Error::fromErrno("cannot copy to " + to, from, number);
         }
     } catch (...) {
         feed->unexpect(FileEvent::Appeared, false, name);
@@ -180,11 +184,12 @@ CopyResult Mailbox::copyOnce(Mailbox& source, std::span<const Uid> uids, std::ve
     CopyResult nothing;
     nothing.someExpunged = true;
     // Before anything has a name in the target, and before others wait for our lock.
+    const Folders sources(source.directory(), uids.size()), folders(directory(), uids.size());
     std::vector<ino_t> synced;
     for (const Uid uid : uids) {
         const auto record = from->find(uid);
         if (!record) return nothing;
-        synced.push_back(syncIfYoung(source._state->pathOf(*record)));
+        synced.push_back(syncIfYoung(sources.at(record->fileName(), (*record)->isInNew)));
         if (synced.back() != 0) continue;
         missing.push_back(uid);
         return nothing;
@@ -201,13 +206,13 @@ CopyResult Mailbox::copyOnce(Mailbox& source, std::span<const Uid> uids, std::ve
         const RecordRef record = from->find(uid).value();
         const KeywordSet set = _state->keywordSetLocked(keywordNames(*from, record->keywords), true);
         const std::string name = withFlags(copiedBaseName(*record), record->flags, set);
-        if (!_state->linkMessageLocked(source._state->pathOf(record), name)) {
+        if (!_state->linkMessageLocked(*source._state, sources, record, folders, name)) {
             missing.push_back(uid);
             return nothing;
         }
-        const std::string target = _state->pathOf(name, false);
-        placement.add({target, {}});
+        placement.add({_state->pathOf(name, false), {}});
         // Another file has come to that name since, or it was copied into one that is synced.
+        const Folders::Place target = folders.at(name, false);
         if (inodeOf(target) != synced[at]) syncContent(target);
         added.push_back(_state->arrivalLocked(next, name, set));
         result.source.push_back(uid);
@@ -274,6 +279,7 @@ CopyResult Mailbox::moveOnce(Mailbox& source, std::span<const Uid> uids, const V
                              std::vector<Uid>& missing) {
     const std::shared_ptr<const Snapshot> from = source._state->published();
     const bool isShown = source._state->feed->isShownBesides(asker);
+    const Folders sources(source.directory(), uids.size()), folders(directory(), uids.size());
     const std::lock_guard lock(_state->writer);
     _state->prepareLocked();
     CopyResult result;
@@ -290,10 +296,10 @@ CopyResult Mailbox::moveOnce(Mailbox& source, std::span<const Uid> uids, const V
         const KeywordSet set = _state->keywordSetLocked(keywordNames(*from, (*record)->keywords), true);
         const std::string name = withFlags(copiedBaseName(**record), (*record)->flags, set);
         const std::string origin = source._state->pathOf(*record);
-        syncIfYoung(origin);
+        syncIfYoung(sources.at(record->fileName(), (*record)->isInNew));
         // Sessions that still show it can read it until they are told.
         if (isShown) source._state->parkLink(uid, origin);
-        if (!_state->takeMessageLocked(*source._state, *record, name)) {
+        if (!_state->takeMessageLocked(*source._state, sources, *record, folders, name)) {
             source._state->unpark(uid);
             missing.push_back(uid);
             continue;
@@ -310,16 +316,17 @@ CopyResult Mailbox::moveOnce(Mailbox& source, std::span<const Uid> uids, const V
 }
 
 // Renames a message of another mailbox into cur/. False: it is not there under its name.
-bool Mailbox::State::takeMessageLocked(State& source, const RecordRef& record, const std::string& name) {
-    const std::string origin = source.pathOf(record), target = pathOf(name, false);
+bool Mailbox::State::takeMessageLocked(State& source, const Folders& sources, const RecordRef& record,
+                                       const Folders& folders, const std::string& name) {
+    const Folders::Place origin = sources.at(record.fileName(), record->isInNew), target = folders.at(name, false);
     feed->expect(FileEvent::Appeared, false, name);
     source.feed->expect(FileEvent::MovedAway, record->isInNew, record.fileName());
-    if (rename(origin.c_str(), target.c_str()) == 0) return true;
+    if (renameat(origin.folder, origin.path.c_str(), target.folder, target.path.c_str()) == 0) return true;
     const int number = errno;
     feed->unexpect(FileEvent::Appeared, false, name);
     source.feed->unexpect(FileEvent::MovedAway, record->isInNew, record.fileName());
     if (number == ENOENT) return false;
-    throw Error::fromErrno("cannot move to " + target, origin, number);
+    throw Error::fromErrno("cannot move to " + pathOf(name, false), source.pathOf(record), number);
 }
 
 void Mailbox::noteMovedAway(std::span<const Uid> uids) {

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <climits>
 #include <cstring>
 #include <system_error>
 
@@ -19,6 +20,7 @@ constexpr std::uint32_t watchedEvents =
     IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CLOSE_WRITE | IN_ONLYDIR | IN_DELETE_SELF | IN_MOVE_SELF;
 
 constexpr int gatherMs = 3, burstWakings = 8;
+constexpr std::uint64_t burstDrains = 64;
 
 // Takes the target out, and those that are no more.
 void removeTarget(std::vector<std::weak_ptr<WatchTarget>>& targets, const WatchTarget* target) {
@@ -98,19 +100,37 @@ void Watcher::drain() {
     if (!_inotify.isOpen()) return;
     // Outlives the lock: the last owner of a target may be this one, and its end calls unwatch().
     Told told;
-    const std::lock_guard lock(_mutex);
-    drainLocked(told);
+    {
+        const std::lock_guard lock(_mutex);
+        if (!drainLocked(told)) return;
+    }
+    // Who changes thousands of files, and looks after each, wakes the thread for each of them, for nothing.
+    if (++_drains % burstDrains != 0 || _isGathering.exchange(true)) return;
+    const std::uint64_t one = 1;
+    (void)!write(_wake.get(), &one, sizeof one);
 }
 
-void Watcher::drainLocked(Told& told) {
+void Watcher::drainAsWatcher() {
+    Told told;
+    const std::lock_guard lock(_mutex);
+    (void)drainLocked(told);
+}
+
+bool Watcher::drainLocked(Told& told) {
     alignas(inotify_event) char buffer[65536];
+    // What the kernel gives is as many events as there is room for.
+    constexpr std::size_t largestEvent = sizeof(inotify_event) + NAME_MAX + 1;
+    bool hadEvents = false;
     // Bounded: a storm of events must not keep one caller here for ever; what is left comes with the next call.
     for (int round = 0; round < 64; ++round) {
         const ssize_t got = read(_inotify.get(), buffer, sizeof buffer);
         if (got <= 0) break;
+        hadEvents = true;
         dispatch(buffer, static_cast<std::size_t>(got), told);
+        if (static_cast<std::size_t>(got) + largestEvent <= sizeof buffer) break;
     }
     for (const auto& [identity, target] : told) target->noteNews();
+    return hadEvents;
 }
 
 void Watcher::dispatch(const char* buffer, std::size_t octets, Told& told) {
@@ -164,6 +184,18 @@ void Watcher::pollTargets() {
     for (const auto& target : targets) target->poll();
 }
 
+void Watcher::gather() {
+    pollfd wake{_wake.get(), POLLIN, 0};
+    std::uint64_t drains = 0;
+    (void)!read(_wake.get(), &drains, sizeof drains);
+    do {
+        drains = _drains;
+        (void)::poll(&wake, 1, gatherMs);
+        drainAsWatcher();
+    } while (!_stops && _drains != drains);
+    _isGathering = false;
+}
+
 void Watcher::run() {
     using Clock = std::chrono::steady_clock;
     const auto interval = std::chrono::milliseconds(_options.pollIntervalMs);
@@ -177,12 +209,13 @@ void Watcher::run() {
         if (_stops) break;
         if (ready > 0 && (waits[1].revents & POLLIN) != 0) {
             burst = Clock::now() - drained < std::chrono::microseconds(100) ? burst + 1 : 0;
-            drain();
+            drainAsWatcher();
             // Who changes thousands of files, we ourselves too, would wake this thread for each: in a burst, what comes
             // next is gathered for a moment. Single changes are told at once.
             if (burst >= burstWakings) (void)::poll(waits, 1, gatherMs);
             drained = Clock::now();
         }
+        if (_isGathering) gather();
         if (Clock::now() >= nextPoll) {
             pollTargets();
             nextPoll = Clock::now() + interval;

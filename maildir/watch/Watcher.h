@@ -66,7 +66,10 @@ private:
     };
     using Told = std::map<const WatchTarget*, std::shared_ptr<WatchTarget>>;
     void run();
-    void drainLocked(Told& told);
+    bool drainLocked(Told& told);  // whether there were events
+    void drainAsWatcher();
+    // While sessions drain again and again: what comes between is looked at every few milliseconds.
+    void gather();
     void dispatch(const char* buffer, std::size_t octets, Told& told);
     static void overflow(const std::vector<std::weak_ptr<WatchTarget>>& targets, Told& told);
     void unwatchLocked(const WatchTarget* target, const std::vector<int>& besides);
@@ -83,7 +86,8 @@ private:
     std::unordered_map<const WatchTarget*, std::vector<int>> _descriptors;
     std::vector<std::weak_ptr<WatchTarget>> _polled;
     bool _limitReported = false;
-    std::atomic<bool> _stops{false};
+    std::atomic<bool> _stops{false}, _isGathering{false};
+    std::atomic<std::uint64_t> _drains{0};  // by others than the thread that had something to hand out
     std::thread _thread;
 };
 
