@@ -1,5 +1,7 @@
 #include "maildir/mailbox/ChangeFeed.h"
 
+#include <xxhash.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -7,13 +9,8 @@ namespace maildir {
 
 namespace {
 
-std::string mark(FileEvent::Kind kind, bool isInNew, std::string_view name) {
-    std::string result;
-    result.reserve(name.size() + 2);
-    result += static_cast<char>('0' + static_cast<int>(kind));
-    result += isInNew ? 'n' : 'c';
-    result += name;
-    return result;
+std::uint64_t mark(FileEvent::Kind kind, bool isInNew, std::string_view name) {
+    return XXH3_64bits_withSeed(name.data(), name.size(), static_cast<XXH64_hash_t>(kind) * 2 + (isInNew ? 1 : 0));
 }
 
 }  // namespace
@@ -88,9 +85,9 @@ void ChangeFeed::wakeViewers() {
     }
 }
 
-void ChangeFeed::noteEvent(FileEvent event) {
+void ChangeFeed::noteEvent(FileEvent::Kind kind, bool isInNew, std::string_view name) {
     const std::lock_guard lock(_mutex);
-    if (const auto own = _expected.find(mark(event.kind, event.isInNew, event.name)); own != _expected.end()) {
+    if (const auto own = _expected.find(mark(kind, isInNew, name)); own != _expected.end()) {
         _expected.erase(own);
         return;
     }
@@ -99,7 +96,7 @@ void ChangeFeed::noteEvent(FileEvent event) {
         _pending = {true, {}};
         return;
     }
-    _pending.events.push_back(std::move(event));
+    _pending.events.push_back({kind, isInNew, std::string(name)});
 }
 
 void ChangeFeed::noteOverflow() {

@@ -48,7 +48,7 @@ public:
     void wakeViewers();
 
     // --- WatchTarget
-    void noteEvent(FileEvent event) override;
+    void noteEvent(FileEvent::Kind kind, bool isInNew, std::string_view name) override;
     void noteOverflow() override;
     void noteNews() override;
     void poll() override;
@@ -64,7 +64,7 @@ private:
     Pending _pending;
     bool _isTaken = false;
     bool _isWatched = false;
-    std::unordered_multiset<std::string> _expected;
+    std::unordered_multiset<std::uint64_t> _expected;  // hashes
     std::unordered_map<const Viewer*, Watching> _viewers;
 };
 

@@ -158,7 +158,7 @@ void Watcher::dispatch(const char* buffer, std::size_t octets, Told& told) {
         for (const auto& each : found->second.targets) {
             const std::shared_ptr<WatchTarget> target = each.lock();
             if (!target) continue;
-            target->noteEvent({kind, found->second.isNew, std::string(name)});
+            target->noteEvent(kind, found->second.isNew, name);
             told[target.get()] = target;
         }
     }

@@ -33,7 +33,7 @@ struct FileEvent {
 class WatchTarget {
 public:
     virtual ~WatchTarget() = default;
-    virtual void noteEvent(FileEvent event) = 0;
+    virtual void noteEvent(FileEvent::Kind kind, bool isInNew, std::string_view name) = 0;
     virtual void noteOverflow() = 0;  // events were lost: look at everything
     virtual void noteNews() = 0;      // after one or several of the above
     virtual void poll() = 0;          // time to look at directory times

@@ -23,7 +23,7 @@ public:
 
     void passesOnWhatOthersDo() {
         CPPUNIT_ASSERT(!_feed.hasPending());
-        _feed.noteEvent({FileEvent::Appeared, true, "a"});
+        _feed.noteEvent(FileEvent::Appeared, true, "a");
         CPPUNIT_ASSERT(_feed.hasPending());
         const ChangeFeed::Pending pending = _feed.take();
         CPPUNIT_ASSERT(!pending.everything && pending.events.size() == 1);
@@ -34,13 +34,13 @@ public:
 
     void keepsQuietAboutOurOwnDoing() {
         _feed.expect(FileEvent::Appeared, true, "a");
-        _feed.noteEvent({FileEvent::Appeared, false, "a"});
-        _feed.noteEvent({FileEvent::Removed, true, "a"});
+        _feed.noteEvent(FileEvent::Appeared, false, "a");
+        _feed.noteEvent(FileEvent::Removed, true, "a");
         CPPUNIT_ASSERT_EQUAL(std::size_t(2), _feed.take().events.size());
         _feed.settle();
-        _feed.noteEvent({FileEvent::Appeared, true, "a"});
+        _feed.noteEvent(FileEvent::Appeared, true, "a");
         CPPUNIT_ASSERT(!_feed.hasPending());
-        _feed.noteEvent({FileEvent::Appeared, true, "a"});
+        _feed.noteEvent(FileEvent::Appeared, true, "a");
         CPPUNIT_ASSERT(_feed.hasPending());
     }
 
@@ -49,13 +49,13 @@ public:
         _feed.unexpect(FileEvent::MovedAway, false, "a");
         CPPUNIT_ASSERT(!_feed.hasPending());
         _feed.expect(FileEvent::MovedAway, false, "a");
-        _feed.noteEvent({FileEvent::MovedAway, false, "a"});  // another program was quicker
+        _feed.noteEvent(FileEvent::MovedAway, false, "a");  // another program was quicker
         _feed.unexpect(FileEvent::MovedAway, false, "a");
         CPPUNIT_ASSERT(_feed.take().everything);
     }
 
     void looksAtAllAfterTooManyEvents() {
-        for (int i = 0; i < 30000; ++i) _feed.noteEvent({FileEvent::Appeared, true, std::to_string(i)});
+        for (int i = 0; i < 30000; ++i) _feed.noteEvent(FileEvent::Appeared, true, std::to_string(i));
         const ChangeFeed::Pending pending = _feed.take();
         CPPUNIT_ASSERT(pending.everything && pending.events.empty());
     }

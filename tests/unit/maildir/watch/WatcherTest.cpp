@@ -19,10 +19,10 @@ namespace {
 
 class Recorder : public WatchTarget {
 public:
-    void noteEvent(FileEvent event) override {
+    void noteEvent(FileEvent::Kind kind, bool isInNew, std::string_view name) override {
         const std::lock_guard lock(_mutex);
         static constexpr const char* kinds[] = {"+", "<", "-", "w"};
-        _events.push_back(kinds[event.kind] + std::string(event.isInNew ? "new/" : "cur/") + event.name);
+        _events.push_back(kinds[kind] + std::string(isInNew ? "new/" : "cur/").append(name));
         _changed.notify_all();
     }
     void noteOverflow() override {
@@ -199,7 +199,7 @@ public:
         // Holds up the watcher's thread, so that the queue fills.
         class Stuck : public Recorder {
         public:
-            void noteEvent(FileEvent) override {
+            void noteEvent(FileEvent::Kind, bool, std::string_view) override {
                 entered = true;
                 while (!mayGo) usleep(1000);
             }
