@@ -57,11 +57,9 @@ void Saver::run() {
         _wake.wait(lock, [this] { return _hasWork || _isStopping || !_toWatch.empty(); });
         if (_hasWork)
             _wake.wait_for(lock, round, [this] { return _isStopping || !_closing.empty() || !_toWatch.empty(); });
-        std::vector<std::shared_ptr<Mailbox>> toWatch = std::exchange(_toWatch, {});
-        if (!toWatch.empty()) {
+        if (!_toWatch.empty()) {
             lock.unlock();
-            for (const auto& each : toWatch) each->finishWatching();
-            toWatch.clear();
+            watchWaiting();
             lock.lock();
             continue;
         }
@@ -81,12 +79,22 @@ void Saver::run() {
     (void)saveOpen(true);
 }
 
+void Saver::watchWaiting() {
+    std::vector<std::shared_ptr<Mailbox>> mailboxes;
+    {
+        const std::lock_guard lock(_mutex);
+        mailboxes.swap(_toWatch);
+    }
+    for (const auto& each : mailboxes) each->finishWatching();
+}
+
 // Whether something is left for later.
 bool Saver::saveOpen(bool isLast) {
     bool isMore = false;
     std::string directory;
     while (const std::shared_ptr<Mailbox> mailbox = _next(directory)) {
         directory = mailbox->directory();
+        watchWaiting();  // saving may take a while
         const Mailbox::Saving saving = mailbox->saving();
         if (saving == Mailbox::Saving::Now || isLast) mailbox->save(isLast);
         isMore = isMore || saving != Mailbox::Saving::Nothing;

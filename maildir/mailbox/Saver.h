@@ -37,6 +37,7 @@ public:
 
 private:
     void run();
+    void watchWaiting();
     bool saveOpen(bool isLast);
 
     const std::shared_ptr<CacheFolder> _folder;
