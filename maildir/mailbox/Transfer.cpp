@@ -60,7 +60,10 @@ void syncContent(const Folders::Place& place) {
 // sync would write that too. Returns its inode; 0 if it is not there.
 ino_t syncIfYoung(const Folders::Place& place) {
     struct stat status {};
-    if (fstatat(place.folder, place.path.c_str(), &status, 0) != 0) return 0;
+    if (fstatat(place.folder, place.path.c_str(), &status, 0) != 0) {
+        if (errno == ENOENT) return 0;
+        throw Error::fromErrno("cannot stat", place.path);
+    }
     if (std::max(status.st_ctime, status.st_mtime) + unsyncedSeconds >= time(nullptr)) syncContent(place);
     return status.st_ino;
 }

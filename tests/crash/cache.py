@@ -246,7 +246,7 @@ def damaged_at_work(lab, seconds):
             thread.join()
         during = answers_of(client)
     lab.counter.check(f"the server works on while its files are damaged ({done[0]} times, {work.serial} APPENDs)",
-                      worked and done[0] > 10)
+                      worked and done[0] > 5)
     work.check(during)
     judge(lab, "damaged at work", work)
 
