@@ -59,8 +59,8 @@ std::string readFile(const std::string& path, struct stat& status) {
     return text;
 }
 
-// Whether a write after this reading would show in the file's times, which go by ticks of the kernel (10 ms at most), on
-// some file systems by seconds.
+// Whether a write after this reading would show in the file's times, which go by ticks of the kernel (10 ms at most),
+// on some file systems by seconds.
 bool isSettledAt(const timespec& changed) {
     constexpr std::int64_t second = 1'000'000'000, fine = 100'000'000, coarse = 2 * second;
     timespec now{};
