@@ -42,6 +42,8 @@ class Model:
         self.maybe_made, self.maybe_gone = {}, {}
         self.operations, self.failures, self.history = {}, [], {}
         self.places = set()                     # (user, mailbox, id) wherever a message ever was, or is about to be
+        # {(user, mailbox, id): must it be there} of what another server says that it gave a new UID.
+        self.renumbered = {}
 
     def note(self, mark, *event):
         """For the report: what happened to a message, in order."""
@@ -78,6 +80,16 @@ class Model:
                     self.flagged.pop(key, None)
                 elif what == "wave":
                     self.waves.pop((key, rest[1]), None)
+
+    def renumber(self, user, mailbox, uid):
+        """The message is to be there under some UID, unless it was removed under the old one; flags are not certain."""
+        key = (user, mailbox, uid)
+        with self.lock:
+            mark = self.alive.get(key) or self.shown.get(key)
+            if mark:
+                self.renumbered[(user, mailbox, mark)] = self.alive.pop(key, None) is not None
+            self.flagged.pop(key, None)
+            self.waves = {k: v for k, v in self.waves.items() if k[0] != key}
 
     def show(self, user, mailbox, uid, mark):
         """A client was shown this content: never another under the same UID."""
@@ -402,7 +414,10 @@ def compare(counter, when, found, model):
     other = {k: m for k, m in model.alive.items() if k in marks and marks[k] != m}
     counter.check(f"{when}: every UID has its content", not other, f"{len(other)}: {sample(other)}")
     more = {k: m for k, m in marks.items() if k not in model.alive and not (k[1] == "INBOX" and m.startswith("mta."))
-            and model.maybe_made.get(m) != k[:2] and model.maybe_gone.get(k) != m}
+            and model.maybe_made.get(m) != k[:2] and model.maybe_gone.get(k) != m and (*k[:2], m) not in model.renumbered}
+    elsewhere = {(*key[:2], mark) for key, mark in marks.items() if key not in model.alive}
+    missing = [each for each, must_be_there in model.renumbered.items() if must_be_there and each not in elsewhere]
+    counter.check(f"{when}: what got a new UID is there ({len(model.renumbered)})", not missing, str(missing[:5]))
     doubtful = [m for k, m in marks.items() if k not in model.alive and model.maybe_made.get(m) == k[:2]]
     counter.check(f"{when}: nothing is there twice", len(doubtful) == len(set(doubtful)), str(doubtful))
     counter.check(f"{when}: nothing is there that should not be", not more, f"{len(more)}: {sample(more)}")
