@@ -15,10 +15,13 @@ ItemFormat ItemFormat::of(Session& session) {
             renderingFor(session)};
 }
 
-DerivedItems::DerivedItems(MessageContent& content, const ItemFormat& format) : _content(&content), _format(format) {
-    if (_format.features.utf8) _suffix += 'u';
-    if (_format.emptyHeaderIsNil) _suffix += 'n';
+std::string ItemFormat::keySuffix() const {
+    std::string suffix = features.utf8 ? "u" : "";
+    if (emptyHeaderIsNil) suffix += 'n';
+    return suffix;
 }
+
+DerivedItems::DerivedItems(MessageContent& content, const ItemFormat& format) : _content(&content), _format(&format) {}
 
 template <class Derive>
 std::shared_ptr<const std::string> DerivedItems::item(const std::string& key, Derive&& derive) {
@@ -29,22 +32,22 @@ std::shared_ptr<const std::string> DerivedItems::item(const std::string& key, De
 }
 
 std::shared_ptr<const std::string> DerivedItems::envelope() {
-    return item("envelope1" + _suffix, [this] {
+    return item("envelope1" + _format->keySuffix(), [this] {
         static const maildir::EnvelopeFields none;
         const maildir::Part& root = _content->structure().root;
-        return imapd::envelope(root.envelope ? *root.envelope : none, _format.features, _format.emptyHeaderIsNil);
+        return imapd::envelope(root.envelope ? *root.envelope : none, _format->features, _format->emptyHeaderIsNil);
     });
 }
 
 std::shared_ptr<const std::string> DerivedItems::body() {
-    return item("body1" + _suffix, [this] {
-        return imapd::bodyStructure(_content->structure().root, _format.features, false, _format.emptyHeaderIsNil);
+    return item("body1" + _format->keySuffix(), [this] {
+        return imapd::bodyStructure(_content->structure().root, _format->features, false, _format->emptyHeaderIsNil);
     });
 }
 
 std::shared_ptr<const std::string> DerivedItems::bodyStructure() {
-    return item("bodystructure1" + _suffix, [this] {
-        return imapd::bodyStructure(_content->structure().root, _format.features, true, _format.emptyHeaderIsNil);
+    return item("bodystructure1" + _format->keySuffix(), [this] {
+        return imapd::bodyStructure(_content->structure().root, _format->features, true, _format->emptyHeaderIsNil);
     });
 }
 

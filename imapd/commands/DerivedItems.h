@@ -22,11 +22,13 @@ struct ItemFormat {
     maildir::Rendering rendering = maildir::Rendering::AsStored;
 
     static ItemFormat of(Session& session);
+    // Of the keys under which items are kept: what their text depends on.
+    [[nodiscard]] std::string keySuffix() const;
 };
 
 class DerivedItems {
 public:
-    // content outlives this.
+    // content and format outlive this.
     DerivedItems(MessageContent& content, const ItemFormat& format);
 
     // Never null. Throw maildir::Error; Expunged once the message is gone.
@@ -42,8 +44,7 @@ private:
     std::shared_ptr<const std::string> item(const std::string& key, Derive&& derive);
 
     MessageContent* _content;
-    ItemFormat _format;
-    std::string _suffix;  // of keys: what of the format the text depends on
+    const ItemFormat* _format;
 };
 
 // Derives, and stores, what the plan needs of a message, so that a session which comes to it finds all of it known.

@@ -24,7 +24,8 @@ constexpr std::size_t seenBatch = 32;
 
 class FetchExecution : public Execution {
 public:
-    FetchExecution(FetchPlan plan, std::vector<Uid> uids) : _plan(std::move(plan)), _uids(std::move(uids)) {}
+    FetchExecution(FetchPlan plan, const ItemFormat& format, std::vector<Uid> uids)
+        : _plan(std::move(plan)), _format(format), _uids(std::move(uids)) {}
 
     Progress step(Session& session) override {
         const TimeSlice slice;
@@ -70,7 +71,7 @@ private:
             considerReadingAhead(session);
         const Uid uid = _uids[_next++];
         try {
-            _message = std::make_unique<FetchedMessage>(session, _plan, uid, _marked.contains(uid.value));
+            _message = std::make_unique<FetchedMessage>(session, _plan, _format, uid, _marked.contains(uid.value));
         } catch (const Error& error) {
             if (error.kind() != ErrorKind::Expunged) throw;
             _someGone = true;
@@ -89,7 +90,7 @@ private:
         else if (parsed - _parsedBefore > sample / 2 && _uids.size() > 2 * sample)
             _way = session.services().readAhead().start(
                 session.view().sharedMailbox(), _uids,
-                [plan = _plan, format = ItemFormat::of(session)](maildir::Mailbox& mailbox, Uid uid) {
+                [plan = _plan, format = _format](maildir::Mailbox& mailbox, Uid uid) {
                     deriveAhead(mailbox, uid, plan, format);
                 });
     }
@@ -122,6 +123,7 @@ private:
     }
 
     FetchPlan _plan;
+    ItemFormat _format;
     FlagLines _flagLines;
     std::vector<Uid> _uids;
     std::size_t _next = 0;
@@ -139,7 +141,8 @@ std::unique_ptr<Execution> startFetch(Session& session, Arguments&& arguments) {
     const Fetch fetch = std::get<Fetch>(std::move(arguments));
     std::optional<std::vector<Uid>> uids = session.view().resolve(fetch.set, fetch.isUid);
     if (!uids) return finished(Reply::bad("No message has this number"));
-    return std::make_unique<FetchExecution>(FetchPlan::of(fetch, session.features()), std::move(*uids));
+    return std::make_unique<FetchExecution>(FetchPlan::of(fetch, session.features()), ItemFormat::of(session),
+                                            std::move(*uids));
 }
 
 }  // namespace imapd

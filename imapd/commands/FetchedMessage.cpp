@@ -40,11 +40,13 @@ std::string cut(std::string text, const FetchPlan::Part& part) {
 
 }  // namespace
 
-FetchedMessage::FetchedMessage(Session& session, const FetchPlan& plan, Uid uid, bool tellsFlags)
+FetchedMessage::FetchedMessage(Session& session, const FetchPlan& plan, const ItemFormat& format, Uid uid,
+                               bool tellsFlags)
     : _plan(&plan),
+      _format(&format),
       _uid(uid),
-      _content(session.view().mailbox(), uid, renderingFor(session)),
-      _items(_content, ItemFormat::of(session)) {
+      _content(session.view().mailbox(), uid, format.rendering),
+      _items(_content, format) {
     prepareParts();
     writeHead(session, tellsFlags);
 }
@@ -72,7 +74,7 @@ void FetchedMessage::writeHead(Session& session, bool tellsFlags) {
     head.raw("* ").number(number->value).raw(" FETCH (");
     writeRecordItems(session, head, tellsFlags);
     writeStructureItems(head);
-    if (_plan->showsStructure() && session.policy().alertAndParse) noteDamage(number->value);
+    if (_plan->showsStructure() && _format->tellsDamage) noteDamage(number->value);
 }
 
 // RFC 3501 7.1: PARSE tells of headers that could not be read. What is wrong is kept, so that it is said each time.

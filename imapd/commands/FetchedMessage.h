@@ -20,9 +20,9 @@ class Session;
 
 class FetchedMessage {
 public:
-    // plan and session outlive this. tellsFlags: FLAGS are shown though not asked for, since \Seen was just set.
-    // Throws maildir::Error with nothing written, Expunged if the message is gone; UnknownEncoding.
-    FetchedMessage(Session& session, const FetchPlan& plan, Uid uid, bool tellsFlags);
+    // plan, format and session outlive this. tellsFlags: FLAGS are shown though not asked for, since \Seen was just
+    // set. Throws maildir::Error with nothing written, Expunged if the message is gone; UnknownEncoding.
+    FetchedMessage(Session& session, const FetchPlan& plan, const ItemFormat& format, Uid uid, bool tellsFlags);
     FetchedMessage(const FetchedMessage&) = delete;
     FetchedMessage& operator=(const FetchedMessage&) = delete;
 
@@ -41,6 +41,7 @@ private:
     std::string chosenText(const FetchPlan::Part& part);
 
     const FetchPlan* _plan;
+    const ItemFormat* _format;
     Uid _uid;
     MessageContent _content;
     DerivedItems _items;
