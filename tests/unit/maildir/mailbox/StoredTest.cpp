@@ -5,27 +5,12 @@
 
 #include <thread>
 
-#include "MaildirFixture.h"
+#include "StoredFixture.h"
 #include "maildir/mailbox/StoredMailbox.h"
 
 namespace maildir::test {
 
 namespace {
-
-// All that a client could ask for of every message.
-std::string everything(Mailbox& mailbox) {
-    std::string text;
-    const auto snapshot = mailbox.snapshot();
-    for (std::size_t number = 0; number < snapshot->size(); ++number) {
-        const RecordRef record = snapshot->at(number);
-        text += std::to_string(record->uid.value) + " " + std::string(record.baseName()) + " ";
-        text += std::to_string(record->flags.bits()) + " " + record->keywords.to_string().substr(90) + " ";
-        text += std::to_string(mailbox.structure(record->uid)->wireOctets) + " ";
-        text += std::to_string(mailbox.internalDate(record->uid)) + " ";
-        text += readAll(mailbox.open(record->uid)).substr(0, 20) + "\n";
-    }
-    return text;
-}
 
 // The root of a file that may be in use.
 std::string rootOf(const std::string& path) {
@@ -37,7 +22,7 @@ std::string rootOf(const std::string& path) {
     return file->root();
 }
 
-class StoredTest : public CppUnit::TestFixture {
+class StoredTest : public StoredFixture {
     CPPUNIT_TEST_SUITE(StoredTest);
     CPPUNIT_TEST(answersWithoutListing);
     CPPUNIT_TEST(answersWithoutListingWhereNothingIsWatched);
@@ -66,60 +51,7 @@ class StoredTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(isUncertainWhileMessagesMoveAway);
     CPPUNIT_TEST(forgetsADeletedMailbox);
     CPPUNIT_TEST(savesAnUncertainTimeAgain);
-    CPPUNIT_TEST(watchesLater);
-    CPPUNIT_TEST(seesWhatHappensBeforeItWatches);
-    CPPUNIT_TEST(watchesBeforeItChangesAnything);
-    CPPUNIT_TEST(watchesByItself);
     CPPUNIT_TEST_SUITE_END();
-
-    static constexpr int many = 1300;  // three chunks
-
-    TemporaryDirectory _directory;
-    Maildir _maildir{_directory.path + "/box"};
-    const std::string _cache = _directory.path + "/cache";
-
-    void fill(int messages) {
-        for (int number = 1; number <= messages; ++number) {
-            const std::string content =
-                "Subject: message " + std::to_string(number) + "\n\n" + std::string(20, 'x') + "\n";
-            _maildir.put(std::to_string(1600000000 + number) + ".M1P1.host:2," + (number % 3 == 0 ? "S" : ""), content);
-        }
-        _maildir.age();
-    }
-    [[nodiscard]] Process process(bool useInotify = true) const { return Process(useInotify, _cache); }
-    // A process whose mailboxes are watched only when the test calls finishWatching().
-    [[nodiscard]] Mailbox::Options optionsOfOneThatWatchesLater(const Process& of, int& due) const {
-        Mailbox::Options options = of.options();
-        options.onWatchDue = [&due](const std::shared_ptr<Mailbox>&) { ++due; };
-        return options;
-    }
-    // What a process saw and saved, having looked at everything.
-    std::string filled(int messages = many) {
-        fill(messages);
-        const Process first = process();
-        const auto mailbox = first.open(_maildir.path);
-        mailbox->refresh();
-        std::string seen = everything(*mailbox);
-        usleep(120'000);
-        mailbox->save(true);
-        return seen;
-    }
-    [[nodiscard]] std::string file() const {
-        std::string found;
-        for (const auto& each : std::filesystem::recursive_directory_iterator(_cache)) {
-            if (each.path().extension() == ".mailbox") found = each.path();
-        }
-        CPPUNIT_ASSERT(!found.empty());
-        return found;
-    }
-    // Opens it in a process that knows nothing but the cache; gives how often directories were listed.
-    std::uint64_t reopen(const std::function<void(Mailbox&)>& look, bool useInotify = true) {
-        const Process other = process(useInotify);
-        const auto mailbox = other.open(_maildir.path);
-        mailbox->refresh();
-        look(*mailbox);
-        return mailbox->listingCount();
-    }
 
 public:
     void answersWithoutListing() {
@@ -582,97 +514,6 @@ public:
         std::filesystem::rename(_maildir.path, _directory.path + "/deleted");
         store.forget(_maildir.path);
         CPPUNIT_ASSERT(!std::filesystem::exists(path));
-    }
-
-    // After a restart SELECT is answered before the directories are watched; later all is as if they had been.
-    void watchesLater() {
-        const std::string seen = filled(20);
-        const Process one = process();
-        int due = 0;
-        const auto mailbox = std::make_shared<Mailbox>(_maildir.path, optionsOfOneThatWatchesLater(one, due));
-        CPPUNIT_ASSERT_EQUAL(std::size_t(20), mailbox->refresh()->size());
-        CPPUNIT_ASSERT_EQUAL(1, due);
-        mailbox->refresh();
-        CPPUNIT_ASSERT_EQUAL(2, due);
-        mailbox->finishWatching();
-        mailbox->finishWatching();
-        mailbox->refresh();
-        CPPUNIT_ASSERT_EQUAL(2, due);
-        CPPUNIT_ASSERT_EQUAL(seen, everything(*mailbox));
-        _maildir.deliver("Subject: new\n\nnew\n", "1700000001.new");
-        CPPUNIT_ASSERT_EQUAL(std::size_t(21), mailbox->refresh()->size());
-        CPPUNIT_ASSERT_EQUAL(std::uint64_t(0), mailbox->listingCount());
-    }
-
-    void seesWhatHappensBeforeItWatches() {
-        for (const bool asksBefore : {false, true}) {
-            removeRecursively(_maildir.path + "/cur/1700000001.M1P1.host:2,");
-            filled(20);
-            const Process one = process();
-            int due = 0;
-            const auto mailbox = std::make_shared<Mailbox>(_maildir.path, optionsOfOneThatWatchesLater(one, due));
-            CPPUNIT_ASSERT_EQUAL(std::size_t(20), mailbox->refresh()->size());
-            int news = 0;
-            const Viewer viewer(mailbox, [&news] { ++news; });
-            _maildir.put("1700000001.M1P1.host:2,");
-            if (asksBefore) CPPUNIT_ASSERT_EQUAL(std::size_t(21), mailbox->refresh()->size());
-            mailbox->finishWatching();
-            CPPUNIT_ASSERT(news > 0);
-            CPPUNIT_ASSERT_EQUAL(std::size_t(21), mailbox->snapshot()->size());
-            CPPUNIT_ASSERT_EQUAL(std::size_t(21), mailbox->refresh()->size());
-            CPPUNIT_ASSERT(mailbox->listingCount() > 0);
-            CPPUNIT_ASSERT_EQUAL(1, due);
-        }
-    }
-
-    // Else each of our own changes would be a reason to list the directories.
-    void watchesBeforeItChangesAnything() {
-        filled(20);
-        Maildir target(_directory.path + "/target");
-        using Change = std::function<void(Mailbox&, Mailbox&)>;
-        const std::vector<Uid> uids{Uid{2}};
-        const std::vector<Change> changes{
-            [&](Mailbox& mailbox, Mailbox&) {
-                mailbox.changeFlags(uids, {FlagChange::Add, Flag::Flagged, {}});
-            },
-            [&](Mailbox& mailbox, Mailbox&) { append(mailbox, "x\r\n"); },
-            [&](Mailbox& mailbox, Mailbox&) { CPPUNIT_ASSERT_EQUAL(std::size_t(1), mailbox.claimRecent().size()); },
-            [&](Mailbox& mailbox, Mailbox& other) { other.copyFrom(mailbox, uids); },
-            [&](Mailbox& mailbox, Mailbox& other) { mailbox.copyFrom(other, std::vector<Uid>{Uid{1}}); },
-            [&](Mailbox& mailbox, Mailbox&) { mailbox.expunge(uids, false); },
-        };
-        std::size_t size = 20;
-        for (const Change& change : changes) {
-            _maildir.age();
-            reopen([](Mailbox& mailbox) {
-                usleep(120'000);
-                mailbox.save(true);
-            });
-            const Process one = process();
-            int due = 0;
-            const auto mailbox = std::make_shared<Mailbox>(_maildir.path, optionsOfOneThatWatchesLater(one, due));
-            const auto other = one.open(target.path);
-            CPPUNIT_ASSERT_EQUAL(size, mailbox->refresh()->size());
-            change(*mailbox, *other);
-            size = mailbox->refresh()->size();
-            CPPUNIT_ASSERT_EQUAL(size, _maildir.fileCount());
-            CPPUNIT_ASSERT_EQUAL(std::uint64_t(0), mailbox->listingCount());
-        }
-        CPPUNIT_ASSERT_EQUAL(std::size_t(21), size);
-    }
-
-    void watchesByItself() {
-        filled(10);
-        const Process one = process();
-        MailStore store(one.options(), 1000);
-        const auto mailbox = store.open(_maildir.path);
-        mailbox->refresh();
-        std::atomic<int> news{0};
-        const Viewer viewer(mailbox, [&news] { ++news; });
-        _maildir.deliver("Subject: new\n\nnew\n", "1700000001.new");
-        for (int i = 0; i < 200 && news == 0; ++i) usleep(10'000);
-        CPPUNIT_ASSERT(news > 0);
-        CPPUNIT_ASSERT_EQUAL(std::size_t(11), mailbox->refresh()->size());
     }
 
     void savesAnUncertainTimeAgain() {
