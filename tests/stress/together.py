@@ -174,8 +174,8 @@ def load(all_servers, model, options):
 
 
 def take_renumbered(server, model):
-    """What Dovecot says itself that it gave a new UID. It drops rows of messages that one listing missed, since another
-    program renamed the file meanwhile, when it writes the UID list anew; then another of its processes finds the file."""
+    """What Dovecot says itself that it gave a new UID. It seems to drop rows of messages that one listing missed, since
+    another program renamed the file meanwhile, when it writes the list anew; another of its processes finds the file."""
     pattern = re.compile(r"Maildir (\S+): Expunged message reappeared, giving a new UID \(old uid=(\d+),")
     for path, uid in pattern.findall(server.log_tail(1 << 24)):
         for user in USERS:
