@@ -63,19 +63,4 @@ std::shared_ptr<const std::string> DerivedItems::headerFields(const FetchPlan::P
     return item(part.derivedKey, choose);
 }
 
-void deriveAhead(maildir::Mailbox& mailbox, maildir::Uid uid, const FetchPlan& plan, const ItemFormat& format) {
-    MessageContent content(mailbox, uid, format.rendering);
-    DerivedItems items(content, format);
-    // One opening of the file serves them all. What is known of its structure makes the rest worth keeping.
-    (void)content.file();
-    (void)content.structure();
-    for (const FetchPlan::Part& part : plan.parts) {
-        if (!part.derivedKey.empty()) (void)items.headerFields(part);
-    }
-    if (plan.envelope) (void)items.envelope();
-    if (plan.body) (void)items.body();
-    if (plan.bodyStructure) (void)items.bodyStructure();
-    if (plan.showsStructure() && format.tellsDamage) (void)items.damage();
-}
-
 }  // namespace imapd

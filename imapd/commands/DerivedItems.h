@@ -47,7 +47,4 @@ private:
     const ItemFormat* _format;
 };
 
-// Derives, and stores, what the plan needs of a message, so that a session which comes to it finds all of it known.
-void deriveAhead(maildir::Mailbox& mailbox, maildir::Uid uid, const FetchPlan& plan, const ItemFormat& format);
-
 }  // namespace imapd

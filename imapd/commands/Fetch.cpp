@@ -7,6 +7,7 @@
 #include "imapd/commands/FetchPlan.h"
 #include "imapd/commands/FetchedMessage.h"
 #include "imapd/commands/FlagLines.h"
+#include "imapd/commands/PreparedMessage.h"
 #include "imapd/session/Services.h"
 #include "imapd/session/Session.h"
 
@@ -65,13 +66,12 @@ private:
 
     void begin(Session& session) {
         if (_plan.setsSeen && _next >= _markedUpTo) markSeen(session);
-        if (_way)
-            _way->reach(_next);
-        else
-            considerReadingAhead(session);
+        if (!_ahead) considerReadingAhead(session);
+        std::optional<PreparedMessage> prepared = _ahead ? _ahead->take(_next) : std::nullopt;
         const Uid uid = _uids[_next++];
         try {
-            _message = std::make_unique<FetchedMessage>(session, _plan, _format, uid, _marked.contains(uid.value));
+            _message = std::make_unique<FetchedMessage>(session, _plan, _format, uid, std::move(prepared),
+                                                        _marked.contains(uid.value));
         } catch (const Error& error) {
             if (error.kind() != ErrorKind::Expunged) throw;
             _someGone = true;
@@ -80,19 +80,26 @@ private:
         }
     }
 
-    // Where most of the first messages had to be parsed, those that follow are parsed by other threads too.
+    // A FETCH of many messages has other threads prepare those to come, if it reads files: for what it sends, or since
+    // most of the first messages had to be parsed.
     void considerReadingAhead(Session& session) {
         constexpr std::size_t sample = 32;
         if (_next != 0 && _next != sample) return;
         const std::uint64_t parsed = session.view().mailbox().parsedCount();
-        if (_next == 0)
-            _parsedBefore = parsed;
-        else if (parsed - _parsedBefore > sample / 2 && _uids.size() > 2 * sample)
-            _way = session.services().readAhead().start(
-                session.view().sharedMailbox(), _uids,
-                [plan = _plan, format = _format](maildir::Mailbox& mailbox, Uid uid) {
-                    deriveAhead(mailbox, uid, plan, format);
-                });
+        if (_next == 0) _parsedBefore = parsed;
+        if (_next == 0 || _uids.size() <= 2 * sample) return;
+        const bool readsContent = _plan.readsContent();
+        if (!readsContent && parsed - _parsedBefore <= sample / 2) return;
+        Services& services = session.services();
+        // What is derived is small, contents are held only for a short way.
+        const maildir::ReadAhead::Reach reach =
+            readsContent ? maildir::ReadAhead::Reach{8, 8} : maildir::ReadAhead::Reach{16, 64};
+        _ahead.emplace(
+            services.readAhead(), session.view().sharedMailbox(), _uids,
+            [plan = _plan, format = _format, budget = services.contentBudget()](maildir::Mailbox& mailbox, Uid uid) {
+                return prepareMessage(mailbox, uid, plan, format, *budget);
+            },
+            reach);
     }
 
     // RFC 3501 6.4.5: \Seen is set implicitly, and the change is shown in the response.
@@ -130,7 +137,7 @@ private:
     std::size_t _markedUpTo = 0;
     std::unordered_set<std::uint32_t> _marked;  // of the current batch
     std::uint64_t _parsedBefore = 0;            // by all sessions, when this command began
-    std::unique_ptr<maildir::ReadAhead::Way> _way;
+    std::optional<maildir::Preparations<PreparedMessage>> _ahead;
     std::unique_ptr<FetchedMessage> _message;
     bool _someGone = false, _someUnknown = false;
 };

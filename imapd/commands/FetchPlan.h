@@ -1,6 +1,7 @@
 // What a FETCH asks of every message, worked out once: which plain items, which sections, whether \Seen is set.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,10 @@ struct FetchPlan {
     std::vector<Part> parts;
 
     [[nodiscard]] bool showsStructure() const { return envelope || body || bodyStructure; }
+    // Of messages of which all that is kept is known.
+    [[nodiscard]] bool readsContent() const {
+        return std::any_of(parts.begin(), parts.end(), [](const Part& part) { return part.derivedKey.empty(); });
+    }
     // The item asked for twice is answered once; sections are answered as often as they are asked for.
     static FetchPlan of(const Fetch& fetch, const WireFeatures& features);
 };

@@ -41,11 +41,13 @@ std::string cut(std::string text, const FetchPlan::Part& part) {
 }  // namespace
 
 FetchedMessage::FetchedMessage(Session& session, const FetchPlan& plan, const ItemFormat& format, Uid uid,
-                               bool tellsFlags)
+                               std::optional<PreparedMessage> prepared, bool tellsFlags)
     : _plan(&plan),
       _format(&format),
       _uid(uid),
-      _content(session.view().mailbox(), uid, format.rendering),
+      _prepared(std::move(prepared)),
+      _own(_prepared ? nullptr : std::make_unique<MessageContent>(session.view().mailbox(), uid, format.rendering)),
+      _content(_prepared ? *_prepared->content : *_own),
       _items(_content, format) {
     prepareParts();
     writeHead(session, tellsFlags);

@@ -11,6 +11,7 @@
 #include "imapd/commands/FetchPlan.h"
 #include "imapd/commands/FetchedBinary.h"
 #include "imapd/commands/MessageContent.h"
+#include "imapd/commands/PreparedMessage.h"
 #include "imapd/commands/TimeSlice.h"
 #include "imapd/response/ResponseWriter.h"
 
@@ -20,9 +21,11 @@ class Session;
 
 class FetchedMessage {
 public:
-    // plan, format and session outlive this. tellsFlags: FLAGS are shown though not asked for, since \Seen was just
-    // set. Throws maildir::Error with nothing written, Expunged if the message is gone; UnknownEncoding.
-    FetchedMessage(Session& session, const FetchPlan& plan, const ItemFormat& format, Uid uid, bool tellsFlags);
+    // plan, format and session outlive this. prepared: what another thread made ready of this message, if one did.
+    // tellsFlags: FLAGS are shown though not asked for, since \Seen was just set. Throws maildir::Error with nothing
+    // written, Expunged if the message is gone; UnknownEncoding.
+    FetchedMessage(Session& session, const FetchPlan& plan, const ItemFormat& format, Uid uid,
+                   std::optional<PreparedMessage> prepared, bool tellsFlags);
     FetchedMessage(const FetchedMessage&) = delete;
     FetchedMessage& operator=(const FetchedMessage&) = delete;
 
@@ -43,7 +46,9 @@ private:
     const FetchPlan* _plan;
     const ItemFormat* _format;
     Uid _uid;
-    MessageContent _content;
+    std::optional<PreparedMessage> _prepared;
+    std::unique_ptr<MessageContent> _own;  // where nothing was prepared
+    MessageContent& _content;
     DerivedItems _items;
     std::vector<std::shared_ptr<const std::string>> _known;  // for each section: chosen fields derived before, or null
     std::string _head;                                       // what comes before the sections; given out first

@@ -87,6 +87,11 @@ std::string MessageContent::stored(const maildir::Extent& extent) {
     return octets;
 }
 
+void MessageContent::hold(std::uint64_t offset, std::size_t octets) {
+    (void)file();
+    _file->hold(offset, octets);
+}
+
 std::shared_ptr<const std::string> MessageContent::derived(const std::string& key) {
     return isAsStored() ? _mailbox->derived(_uid, key) : _mailbox->derived(_uid, key + renderingSuffix);
 }

@@ -29,6 +29,8 @@ public:
     const std::string& header();
     // The stored octets of an extent, cut at maxHeaderOctets.
     std::string stored(const maildir::Extent& extent);
+    // As MessageFile::hold(), of the file of file().
+    void hold(std::uint64_t offset, std::size_t octets);
 
     std::shared_ptr<const std::string> derived(const std::string& key);
     void storeDerived(const std::string& key, std::string bytes);

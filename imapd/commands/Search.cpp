@@ -6,6 +6,7 @@
 #include "imapd/commands/SearchProgram.h"
 #include "imapd/commands/TimeSlice.h"
 #include "imapd/commands/ViewedMessage.h"
+#include "imapd/session/Services.h"
 #include "imapd/session/Session.h"
 
 namespace imapd {
@@ -26,17 +27,17 @@ public:
           _newest(session.view().mailbox().snapshot()),
           _columns(session.view().mailbox().shared_from_this()) {
         _search.key = {};  // is in the program
+        if (_program.readsTexts()) _texts = std::make_shared<const SearchedTexts>(_program.texts());
     }
 
     Progress step(Session& session) override {
         const TimeSlice slice;
-        for (; _next < _shown->size(); ++_next) {
+        while (_isReading || _next < _shown->size()) {
             if (slice.isOver()) return Progress::Again;
-            const RecordRef shown = _shown->at(_next);
-            if (matches(session, shown)) {
-                _uids.push_back(shown->uid);
-                _numbers.push_back(_search.isUid ? shown->uid.value : static_cast<std::uint32_t>(_next + 1));
-            }
+            if (_isReading)
+                readNext(session);
+            else
+                askNext(session);
         }
         _columns.keep();
         tell(session);
@@ -45,16 +46,87 @@ public:
     }
 
     Reply reply() override { return Reply::ok("Search completed"); }
-    [[nodiscard]] std::optional<Advance> advance() const override { return Advance{_next, _shown->size()}; }
+    [[nodiscard]] std::optional<Advance> advance() const override {
+        return Advance{_texts ? _done : _next, _shown->size()};
+    }
 
 private:
-    bool matches(Session& session, const RecordRef& shown) {
+    struct Hit {
+        std::size_t position = 0;
+        Uid uid;
+    };
+    // A message whose text decides.
+    struct Unread {
+        std::size_t position = 0;
+        SearchProgram::Answers answers;
+    };
+
+    // A window is asked what can be told without reading texts first; what is left is read, on all cores.
+    void askNext(Session& session) {
+        constexpr std::size_t windowMessages = 512;
+        const std::size_t position = _next++;
+        SearchProgram::Answers answers;
+        const std::optional<bool> isMatch =
+            ask(session, position, [&](ViewedMessage& message) { return _program.matchesUnread(message, answers); });
+        if (!isMatch)
+            _unread.push_back({position, std::move(answers)});
+        else if (*isMatch)
+            addHit(position);
+        if (!_texts || (_next % windowMessages != 0 && _next < _shown->size())) return;
+        _isReading = !_unread.empty();
+        if (_isReading)
+            readAhead(session);
+        else
+            endWindow();
+    }
+
+    void readAhead(Session& session) {
+        constexpr std::size_t few = 8;
+        if (_unread.size() < few) return;
+        std::vector<Uid> uids;
+        for (const Unread& unread : _unread) uids.push_back(_shown->at(unread.position)->uid);
+        // Small batches: a message may be large.
+        _reading.emplace(
+            session.services().readAhead(), session.view().sharedMailbox(), std::move(uids),
+            [texts = _texts](maildir::Mailbox& mailbox, Uid uid) { return texts->lookIn(mailbox, uid); },
+            maildir::ReadAhead::Reach{4, 128});
+    }
+
+    void readNext(Session& session) {
+        const std::size_t number = _nextUnread++;
+        Unread& unread = _unread[number];
+        const auto found = _reading ? _reading->take(number) : std::nullopt;
+        const std::optional<bool> isMatch = ask(session, unread.position, [&](ViewedMessage& message) {
+            if (found) message.textWasRead(*_texts, *found);
+            return std::optional(_program.matchesRead(message, std::move(unread.answers)));
+        });
+        if (*isMatch) addHit(unread.position);
+        _done = unread.position + 1;
+        if (_nextUnread == _unread.size()) endWindow();
+    }
+
+    void endWindow() {
+        _isReading = false;
+        _reading.reset();
+        _unread.clear();
+        _nextUnread = 0;
+        _done = _next;
+        std::sort(_hits.begin() + static_cast<std::ptrdiff_t>(_windowHits), _hits.end(),
+                  [](const Hit& a, const Hit& b) { return a.position < b.position; });
+        _windowHits = _hits.size();
+    }
+
+    void addHit(std::size_t position) { _hits.push_back({position, _shown->at(position, _chunk)->uid}); }
+
+    template <class Question>
+    std::optional<bool> ask(Session& session, std::size_t position, Question&& question) {
+        const RecordRef shown = _shown->at(position, _chunk);
         // The newest flags; a message that another session expunged keeps those that the view shows.
         const std::optional<RecordRef> newest = _newest == _shown ? shown : _newest->find(shown->uid);
         ViewedMessage message(session, newest ? *newest : shown, newest ? _newest->keywords() : _shown->keywords(),
                               _columns);
         try {
-            return _program.matches(message);
+            return question(message);
         } catch (const Error& error) {
             // RFC 2180 4.3: what is gone is not found.
             if (error.kind() != ErrorKind::Expunged) throw;
@@ -62,42 +134,58 @@ private:
         }
     }
 
+    [[nodiscard]] std::uint32_t numberOf(const Hit& hit) const {
+        return _search.isUid ? hit.uid.value : static_cast<std::uint32_t>(hit.position + 1);
+    }
+
     void tell(Session& session) const {
         ResponseWriter writer = session.writer();
+        std::vector<std::uint32_t> numbers;
+        numbers.reserve(_hits.size());
+        for (const Hit& hit : _hits) numbers.push_back(numberOf(hit));
         // RFC 9051 6.4.4: without RETURN, IMAP4rev2 answers as with RETURN (ALL).
-        if (!_search.hasReturn && !session.features().rev2) return writer.search(_numbers);
+        if (!_search.hasReturn && !session.features().rev2) return writer.search(numbers);
         const bool wantsNothing =
             !_search.returnMin && !_search.returnMax && !_search.returnAll && !_search.returnCount;
         if (wantsNothing && _search.returnSave) return;  // RFC 5182 section 1
         ExtendedResult result;
         result.isUid = _search.isUid;
         // RFC 4731 3.1: without a match there is no MIN, MAX, ALL.
-        if (_search.returnMin && !_numbers.empty()) result.min = _numbers.front();
-        if (_search.returnMax && !_numbers.empty()) result.max = _numbers.back();
-        if (_search.returnAll || wantsNothing) result.all = compactSet(std::span<const std::uint32_t>(_numbers));
-        if (_search.returnCount) result.count = _numbers.size();
+        if (_search.returnMin && !numbers.empty()) result.min = numbers.front();
+        if (_search.returnMax && !numbers.empty()) result.max = numbers.back();
+        if (_search.returnAll || wantsNothing) result.all = compactSet(std::span<const std::uint32_t>(numbers));
+        if (_search.returnCount) result.count = numbers.size();
         writer.esearch(session.tag(), result);
     }
 
     // RFC 5182 2.4: with MIN or MAX alone, only these are saved.
-    void save(Session& session) {
+    void save(Session& session) const {
         const bool savesAll = _search.returnAll || _search.returnCount || (!_search.returnMin && !_search.returnMax);
-        if (!savesAll && !_uids.empty()) {
-            std::vector<Uid> ends;
-            if (_search.returnMin) ends.push_back(_uids.front());
-            if (_search.returnMax && (ends.empty() || _uids.size() > 1)) ends.push_back(_uids.back());
-            _uids = std::move(ends);
+        std::vector<Uid> saved;
+        if (savesAll) {
+            for (const Hit& hit : _hits) saved.push_back(hit.uid);
+        } else if (!_hits.empty()) {
+            if (_search.returnMin) saved.push_back(_hits.front().uid);
+            if (_search.returnMax && (saved.empty() || _hits.size() > 1)) saved.push_back(_hits.back().uid);
         }
-        session.view().saveResult(std::move(_uids));
+        session.view().saveResult(std::move(saved));
     }
 
     Search _search;
     SearchProgram _program;
     std::shared_ptr<const Snapshot> _shown, _newest;
     SearchColumns _columns;
-    std::size_t _next = 0;
-    std::vector<Uid> _uids;
-    std::vector<std::uint32_t> _numbers;
+    std::size_t _next = 0;        // position of the message to be asked next
+    std::size_t _chunk = 0;       // where the last one was found
+    std::vector<Hit> _hits;       // in the order of positions, but for those of the window
+    std::size_t _windowHits = 0;  // index of the first of these
+    // Null: no key is about texts.
+    std::shared_ptr<const SearchedTexts> _texts;
+    std::vector<Unread> _unread;  // of the window
+    bool _isReading = false;      // else the window is being asked
+    std::size_t _nextUnread = 0;
+    std::size_t _done = 0;  // messages before this position were asked and read
+    std::optional<maildir::Preparations<SearchedTexts::Found>> _reading;
 };
 
 std::string upperCase(std::string text) {

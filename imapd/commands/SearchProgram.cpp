@@ -168,7 +168,7 @@ private:
         node.set = std::move(*ranges);
     }
 
-    // Cheap keys first: they often decide alone.
+    // Cheap keys first: they often decide alone. The search of a client is a group, most often of one key.
     void group(Node& node, const SearchKey& key) {
         for (const SearchKey& child : key.children) {
             node.children.push_back(this->node(child));
@@ -177,6 +177,9 @@ private:
         }
         std::stable_sort(node.children.begin(), node.children.end(),
                          [](const Node& left, const Node& right) { return left.level < right.level; });
+        if (key.kind == SearchKey::Not || node.children.size() != 1) return;
+        Node only = std::move(node.children.front());
+        node = std::move(only);
     }
 
     const Decode* _decode;
@@ -192,19 +195,52 @@ std::variant<SearchProgram, Reply> SearchProgram::compile(const SearchKey& key, 
     SearchProgram program;
     program._root = compiler.node(key);
     if (compiler.refusal()) return std::move(*compiler.refusal());
-    program._answers.resize(compiler.answers());
+    program._answerCount = compiler.answers();
+    program._first = program._root.cheapest();
     return program;
+}
+
+SearchProgram::Level SearchProgram::Node::cheapest() const {
+    Level result = children.empty() ? level : BodyText;
+    for (const Node& child : children) result = std::min(result, child.cheapest());
+    return result;
 }
 
 // --- asking
 
 bool SearchProgram::matches(SearchSubject& subject) {
-    std::fill(_answers.begin(), _answers.end(), Truth::Open);
-    for (int level = Free; level < LevelCount; ++level) {
+    if (const std::optional<bool> known = matchesUnread(subject)) return *known;
+    return ask(_root, subject, BodyText) == Truth::Yes;
+}
+
+std::optional<bool> SearchProgram::matchesUnread(SearchSubject& subject) {
+    _answers.assign(_answerCount, Truth::Open);
+    for (int level = _first; level < BodyText; ++level) {
         const Truth truth = ask(_root, subject, static_cast<Level>(level));
         if (truth != Truth::Open) return truth == Truth::Yes;
     }
-    return false;
+    return std::nullopt;
+}
+
+std::optional<bool> SearchProgram::matchesUnread(SearchSubject& subject, Answers& answers) {
+    const std::optional<bool> known = matchesUnread(subject);
+    if (!known) answers.truths = std::move(_answers);
+    return known;
+}
+
+bool SearchProgram::matchesRead(SearchSubject& subject, Answers answers) {
+    _answers = std::move(answers.truths);
+    return ask(_root, subject, BodyText) == Truth::Yes;
+}
+
+SearchedTexts SearchProgram::texts() const {
+    SearchedTexts::Patterns inBodies, inMessages;
+    const auto gather = [&](const Node& node, const auto& self) -> void {
+        if (isBody(node.kind)) (node.kind == SearchKey::Text ? inMessages : inBodies).push_back(node.pattern);
+        for (const Node& child : node.children) self(child, self);
+    };
+    gather(_root, gather);
+    return {std::move(inBodies), std::move(inMessages)};
 }
 
 SearchProgram::Truth SearchProgram::ask(const Node& node, SearchSubject& subject, Level level) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "imapd/commands/SearchSubject.h"
+#include "imapd/commands/SearchedTexts.h"
 #include "imapd/commands/UidRanges.h"
 #include "imapd/parser/Command.h"
 #include "imapd/response/Reply.h"
@@ -29,13 +30,30 @@ public:
     static std::variant<SearchProgram, Reply> compile(const SearchKey& key, const Decode& decode,
                                                       const Resolve& resolve, std::int64_t now);
 
+private:
+    enum class Truth { No, Yes, Open };
+
+public:
+    // What a message was asked so far.
+    class Answers {
+        friend class SearchProgram;
+        std::vector<Truth> truths;
+    };
+
     // Throws what the subject throws. Not const: remembers answers within one message.
     bool matches(SearchSubject& subject);
+    // The same in two steps: what can be told without reading the text (nothing: `answers` is for the second step), and
+    // the rest.
+    std::optional<bool> matchesUnread(SearchSubject& subject, Answers& answers);
+    bool matchesRead(SearchSubject& subject, Answers answers);
+
+    // Whether the second step may be needed, and all texts that it may ask for.
+    [[nodiscard]] bool readsTexts() const { return _root.level == BodyText; }
+    [[nodiscard]] SearchedTexts texts() const;
 
 private:
     // What a key costs; the order counts.
-    enum Level { Free, Stat, HeaderText, BodyText, LevelCount };
-    enum class Truth { No, Yes, Open };
+    enum Level { Free, Stat, HeaderText, BodyText };
     struct Node {
         SearchKey::Kind kind = SearchKey::All;
         Level level = Free;                                     // of the cheapest look that always decides it
@@ -47,10 +65,12 @@ private:
         std::int32_t day = 0;
         UidRanges set;
         std::vector<Node> children;
+        [[nodiscard]] Level cheapest() const;  // of the keys
     };
     class Compiler;
 
     SearchProgram() = default;
+    std::optional<bool> matchesUnread(SearchSubject& subject);
     Truth ask(const Node& node, SearchSubject& subject, Level level);
     Truth askAll(const Node& node, SearchSubject& subject, Level level, Truth decisive);
     Truth askKey(const Node& node, SearchSubject& subject, Level level);
@@ -60,6 +80,8 @@ private:
     void askBodies(SearchSubject& subject, bool withHeaders);
 
     Node _root;
+    Level _first = Free;  // that decides anything
+    std::size_t _answerCount = 0;
     std::vector<Truth> _answers;  // of the current message
 };
 

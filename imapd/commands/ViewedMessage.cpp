@@ -54,11 +54,12 @@ std::int64_t numberIn(std::string_view octets) {
 
 ViewedMessage::ViewedMessage(Session& session, const maildir::RecordRef& record, const maildir::KeywordTable& keywords,
                              SearchColumns& columns)
-    : _session(&session),
-      _record(record),
-      _keywords(&keywords),
-      _columns(&columns),
-      _content(session.view().mailbox(), record->uid) {}
+    : _session(&session), _record(record), _keywords(&keywords), _columns(&columns) {}
+
+MessageContent& ViewedMessage::content() {
+    if (!_content) _content.emplace(_session->view().mailbox(), _record->uid);
+    return *_content;
+}
 
 bool ViewedMessage::hasKeyword(std::string_view name) const {
     if (!_session->policy().keywords.shows(name)) return false;
@@ -107,21 +108,22 @@ std::vector<std::string> ViewedMessage::headerValues(const std::string& name) {
     const std::string key = "values1 " + name;
     const bool isKept = key.size() <= maxKeyOctets;
     if (isKept) {
-        if (const std::shared_ptr<const std::string> known = _content.derived(key)) return split(*known);
+        if (const std::shared_ptr<const std::string> known = content().derived(key)) return split(*known);
     }
     std::vector<std::string> values;
-    for (const maildir::HeaderField& field : maildir::headerFields(_content.header())) {
+    for (const maildir::HeaderField& field : maildir::headerFields(content().header())) {
         if (!isNamed(field.name, name)) continue;
         std::string value = maildir::decodeEncodedWords(maildir::unfold(field.value));
         std::replace(value.begin(), value.end(), '\n', ' ');  // an encoded-word may hide one
         values.push_back(std::move(value));
     }
-    if (isKept) _content.storeDerived(key, joined(values));
+    if (isKept) content().storeDerived(key, joined(values));
     return values;
 }
 
 std::vector<bool> ViewedMessage::textHas(const std::vector<const maildir::SearchPattern*>& patterns, bool withHeaders) {
-    return maildir::searchMessage(_content.file(), _content.structure(), patterns, withHeaders);
+    if (_found != nullptr) return _texts->answers(*_found, patterns, withHeaders);
+    return maildir::searchMessage(content().file(), content().structure(), patterns, withHeaders);
 }
 
 }  // namespace imapd

@@ -7,6 +7,7 @@
 #include "imapd/commands/MessageContent.h"
 #include "imapd/commands/SearchColumns.h"
 #include "imapd/commands/SearchSubject.h"
+#include "imapd/commands/SearchedTexts.h"
 
 namespace imapd {
 
@@ -17,6 +18,12 @@ public:
     // record and keywords belong to one snapshot, which outlives this, as do the columns.
     ViewedMessage(Session& session, const maildir::RecordRef& record, const maildir::KeywordTable& keywords,
                   SearchColumns& columns);
+
+    // What was found in its text already; both outlive this.
+    void textWasRead(const SearchedTexts& texts, const SearchedTexts::Found& found) {
+        _texts = &texts;
+        _found = &found;
+    }
 
     [[nodiscard]] maildir::Uid uid() const override { return _record->uid; }
     [[nodiscard]] maildir::FlagSet flags() const override { return _record->flags; }
@@ -29,13 +36,16 @@ public:
     std::vector<bool> textHas(const std::vector<const maildir::SearchPattern*>& patterns, bool withHeaders) override;
 
 private:
+    MessageContent& content();
     std::vector<std::string> headerValues(const std::string& name);
 
     Session* _session;
     maildir::RecordRef _record;
     const maildir::KeywordTable* _keywords;
     SearchColumns* _columns;
-    MessageContent _content;
+    const SearchedTexts* _texts = nullptr;
+    const SearchedTexts::Found* _found = nullptr;
+    std::optional<MessageContent> _content;  // once it is needed
 };
 
 }  // namespace imapd

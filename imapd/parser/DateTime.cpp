@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cstdio>
+#include <utility>
 
 namespace imapd {
 
@@ -68,6 +68,11 @@ struct Fields {
     }
 };
 
+void appendTwoDigits(std::string& text, unsigned value) {
+    text += static_cast<char>('0' + value / 10);
+    text += static_cast<char>('0' + value % 10);
+}
+
 }  // namespace
 
 std::optional<std::int32_t> parseDate(std::string_view text) {
@@ -111,12 +116,22 @@ std::string formatDateTime(std::int64_t utcSeconds, int zoneMinutes) {
     const auto second = static_cast<int>(local - days * secondsPerDay);
     const std::chrono::year_month_day date{std::chrono::sys_days{std::chrono::days{days}}};
     const int zoneSize = zone < 0 ? -zone : zone;
-    std::array<char, 64> buffer{};
-    std::snprintf(buffer.data(), buffer.size(), "%02u-%s-%04d %02d:%02d:%02d %c%02d%02d",
-                  static_cast<unsigned>(date.day()), writtenMonths[static_cast<unsigned>(date.month()) - 1],
-                  static_cast<int>(date.year()), second / 3600, second / 60 % 60, second % 60, zone < 0 ? '-' : '+',
-                  zoneSize / 60, zoneSize % 60);
-    return buffer.data();
+    std::string text;
+    appendTwoDigits(text, static_cast<unsigned>(date.day()));
+    text += '-';
+    text += writtenMonths[static_cast<unsigned>(date.month()) - 1];
+    text += '-';
+    const auto year = static_cast<unsigned>(static_cast<int>(date.year()));
+    appendTwoDigits(text, year / 100);
+    appendTwoDigits(text, year % 100);
+    for (const auto& [before, value] : {std::pair(' ', second / 3600), {':', second / 60 % 60}, {':', second % 60}}) {
+        text += before;
+        appendTwoDigits(text, static_cast<unsigned>(value));
+    }
+    text += zone < 0 ? " -" : " +";
+    appendTwoDigits(text, static_cast<unsigned>(zoneSize / 60));
+    appendTwoDigits(text, static_cast<unsigned>(zoneSize % 60));
+    return text;
 }
 
 }  // namespace imapd

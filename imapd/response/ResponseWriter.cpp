@@ -159,7 +159,12 @@ void ResponseWriter::fetchFlags(SeqNum number_, const std::vector<std::string>& 
 
 void ResponseWriter::search(std::span<const std::uint32_t> numbers) {
     raw("* SEARCH");
-    for (const std::uint32_t value : numbers) raw(" ").number(value);
+    for (const std::uint32_t value : numbers) {
+        char digits[1 + 10] = {' '};
+        const auto [end, error] = std::to_chars(digits + 1, std::end(digits), value);
+        static_cast<void>(error);  // ten digits hold every 32-bit number
+        _out->append(digits, end);
+    }
     raw(crlf);
 }
 

@@ -55,6 +55,10 @@ public:
     virtual std::shared_ptr<const std::string> structure(MessageKey key) = 0;
     virtual void putStructure(MessageKey key, std::shared_ptr<const std::string> structure) = 0;
     virtual std::shared_ptr<const std::string> derived(MessageKey key, const std::string& name) = 0;
+    // The same in one look, if the message's file was found to be that of the facts in this opening; else nothing.
+    virtual std::optional<std::uint64_t> exactOctetsIn(std::uint64_t opening, MessageKey key) = 0;
+    virtual std::shared_ptr<const std::string> derivedIn(std::uint64_t opening, MessageKey key,
+                                                         const std::string& name) = 0;
     virtual void putDerived(MessageKey key, const std::string& name, std::string bytes) = 0;
     virtual void forget(MessageKey key) = 0;
 };

@@ -35,6 +35,13 @@ public:
     void putStructure(MessageKey key, const Structure& structure);
     std::shared_ptr<const std::string> derived(MessageKey key, const std::string& name);
     void putDerived(MessageKey key, const std::string& name, std::string bytes);
+    // Of what is in memory.
+    std::optional<std::uint64_t> exactOctetsIn(std::uint64_t opening, MessageKey key) {
+        return _store->exactOctetsIn(opening, key);
+    }
+    std::shared_ptr<const std::string> derivedIn(std::uint64_t opening, MessageKey key, const std::string& name) {
+        return _store->derivedIn(opening, key, name);
+    }
     void forget(MessageKey key);
 
     // From now on what is in these blocks is known.

@@ -18,6 +18,14 @@ struct KeyHash {
 };
 
 struct Facts : MessageFacts {
+    [[nodiscard]] bool areOf(std::uint64_t opening) const { return file && file->opening == opening; }
+    [[nodiscard]] std::shared_ptr<const std::string> derivedOf(const std::string& name) const {
+        for (const auto& [each, value] : derived) {
+            if (each == name) return value;
+        }
+        return nullptr;
+    }
+
     std::size_t largeOctets = 0;            // of structure and derived
     std::list<MessageKey>::iterator place;  // in the order of use; valid while largeOctets > 0
 };
@@ -128,18 +136,18 @@ public:
         });
     }
     std::shared_ptr<const std::string> derived(MessageKey key, const std::string& name) override {
-        return of(key).read(key, [&](Facts& facts) -> std::shared_ptr<const std::string> {
-            for (const auto& [each, value] : facts.derived) {
-                if (each == name) return value;
-            }
-            return nullptr;
-        });
+        return of(key).read(key, [&](Facts& facts) { return facts.derivedOf(name); });
+    }
+    std::optional<std::uint64_t> exactOctetsIn(std::uint64_t opening, MessageKey key) override {
+        return of(key).read(key, [&](Facts& facts) { return facts.areOf(opening) ? facts.exactOctets : std::nullopt; });
+    }
+    std::shared_ptr<const std::string> derivedIn(std::uint64_t opening, MessageKey key,
+                                                 const std::string& name) override {
+        return of(key).read(key, [&](Facts& facts) { return facts.areOf(opening) ? facts.derivedOf(name) : nullptr; });
     }
     void putDerived(MessageKey key, const std::string& name, std::string bytes) override {
         of(key).change(key, [&](Facts& facts) {
-            for (const auto& [each, value] : facts.derived) {
-                if (each == name) return std::ptrdiff_t{0};
-            }
+            if (facts.derivedOf(name)) return std::ptrdiff_t{0};
             const auto growth = static_cast<std::ptrdiff_t>(name.size() + bytes.size() + overhead);
             facts.derived.emplace_back(name, std::make_shared<const std::string>(std::move(bytes)));
             return growth;

@@ -29,7 +29,7 @@ MessageFile Mailbox::open(Uid uid) {
                 struct stat status {};
                 if (fstat(file->get(), &status) != 0) throw Error::fromErrno("cannot stat", path);
                 if (!S_ISREG(status.st_mode)) throw Error(ErrorKind::Io, "not a regular file", path);
-                MessageFile message(std::move(*file), path);
+                MessageFile message(std::move(*file), path, status);
                 if (!record || _state->isRemembered(_state->keyOf(uid), message, status)) return message;
                 const std::lock_guard lock(_state->writer);
                 _state->requireLocked();
@@ -78,10 +78,14 @@ bool Mailbox::hasFacts(Uid uid) {
 }
 
 FileFacts Mailbox::fileFacts(Uid uid) {
+    (void)snapshot();
     const MessageKey key = _state->keyOf(uid);
     MailboxFacts& store = _state->messageFacts;
-    if (hasFacts(uid)) {
-        if (const auto known = store.file(key)) return *known;
+    if (auto known = store.file(key)) {
+        if (known->opening == _state->opening) return *known;
+        if (hasFacts(uid)) {
+            if ((known = store.file(key))) return *known;
+        }
     }
     if (const auto facts = _state->factsByStat(uid)) return *facts;
     const MessageFile file = open(uid);
@@ -158,6 +162,9 @@ std::uint64_t Mailbox::exactSevenBitOctets(Uid uid) {
 
 std::uint64_t Mailbox::exactOctets(Uid uid, Rendering rendering) {
     if (rendering == Rendering::SevenBit) return exactSevenBitOctets(uid);
+    if (_state->mailboxKey != 0) {
+        if (const auto known = _state->messageFacts.exactOctetsIn(_state->opening, _state->keyOf(uid))) return *known;
+    }
     if (hasFacts(uid)) {
         if (const auto known = _state->messageFacts.exactOctets(_state->keyOf(uid))) return *known;
     }
@@ -165,6 +172,9 @@ std::uint64_t Mailbox::exactOctets(Uid uid, Rendering rendering) {
 }
 
 std::shared_ptr<const std::string> Mailbox::derived(Uid uid, const std::string& key) {
+    if (_state->mailboxKey != 0) {
+        if (auto known = _state->messageFacts.derivedIn(_state->opening, _state->keyOf(uid), key)) return known;
+    }
     if (!hasFacts(uid)) return nullptr;
     return _state->messageFacts.derived(_state->keyOf(uid), key);
 }

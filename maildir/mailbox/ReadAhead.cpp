@@ -18,13 +18,14 @@ ReadAhead::~ReadAhead() {
 }
 
 std::unique_ptr<ReadAhead::Way> ReadAhead::start(std::shared_ptr<Mailbox> mailbox, std::vector<Uid> uids,
-                                                 Prepare prepare) {
+                                                 Prepare prepare, Reach reach) {
     auto job = std::make_shared<Job>();
     job->mailbox = std::move(mailbox);
     job->uids = std::move(uids);
     job->prepare = std::move(prepare);
+    job->reach = reach;
     job->identity = FileIdentity::current();
-    job->batches.resize((job->uids.size() + batchMessages - 1) / batchMessages, State::Free);
+    job->batches.resize((job->uids.size() + reach.batchMessages - 1) / reach.batchMessages, State::Free);
     {
         const std::lock_guard lock(_mutex);
         _jobs.push_back(job);
@@ -34,7 +35,7 @@ std::unique_ptr<ReadAhead::Way> ReadAhead::start(std::shared_ptr<Mailbox> mailbo
 }
 
 std::size_t ReadAhead::take(Job& job, std::size_t from) {
-    const std::size_t end = std::min(job.batches.size(), job.reached + 1 + batchesAhead);
+    const std::size_t end = std::min(job.batches.size(), job.reached + 1 + job.reach.batches);
     for (std::size_t batch = from; batch < end; ++batch) {
         if (job.batches[batch] != State::Free) continue;
         job.batches[batch] = State::Taken;
@@ -44,10 +45,10 @@ std::size_t ReadAhead::take(Job& job, std::size_t from) {
 }
 
 void ReadAhead::prepare(const Job& job, std::size_t batch) {
-    const std::size_t end = std::min(job.uids.size(), (batch + 1) * batchMessages);
-    for (std::size_t number = batch * batchMessages; number < end; ++number) {
+    const std::size_t end = std::min(job.uids.size(), (batch + 1) * job.reach.batchMessages);
+    for (std::size_t number = batch * job.reach.batchMessages; number < end; ++number) {
         try {
-            job.prepare(*job.mailbox, job.uids[number]);
+            job.prepare(*job.mailbox, job.uids[number], number);
         } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): the reader comes to it, and tells
         }
     }
@@ -90,7 +91,7 @@ void ReadAhead::run() {
 }
 
 void ReadAhead::Way::reach(std::size_t position) {
-    const std::size_t batch = position / batchMessages;
+    const std::size_t batch = position / _job->reach.batchMessages;
     if (batch == _batch) return;
     _batch = batch;
     std::unique_lock lock(_owner._mutex);

@@ -1,5 +1,5 @@
-// Prepares messages that a reader will come to soon, on the cores that the reader does not use: the first look at a
-// large mailbox is bound by parsing. One for the process. Any thread.
+// Prepares messages that a reader will come to soon, on the cores that the reader does not use: parsing, searching and
+// opening files are what a look at many messages waits for. One for the process. Any thread.
 #pragma once
 
 #include <condition_variable>
@@ -8,7 +8,9 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "maildir/FileIdentity.h"
@@ -42,20 +44,22 @@ public:
         std::shared_ptr<Job> _job;
         std::size_t _batch = SIZE_MAX;  // that the reader is in
     };
-    // Derives and stores what the reader will need of a message. Any thread; may throw: the reader comes to it, and
-    // tells.
-    using Prepare = std::function<void(Mailbox&, Uid)>;
-    std::unique_ptr<Way> start(std::shared_ptr<Mailbox> mailbox, std::vector<Uid> uids, Prepare prepare);
+    // Makes ready what the reader will need of the message at this position of the list. Any thread, each message once;
+    // may throw: the reader comes to it, and tells.
+    using Prepare = std::function<void(Mailbox&, Uid, std::size_t position)>;
+    // How far others go ahead of the reader: so many batches, of so many messages.
+    struct Reach {
+        std::size_t batchMessages = 16, batches = 64;
+    };
+    std::unique_ptr<Way> start(std::shared_ptr<Mailbox> mailbox, std::vector<Uid> uids, Prepare prepare, Reach reach);
 
 private:
-    static constexpr std::size_t batchMessages = 16;
-    static constexpr std::size_t batchesAhead = 64;
-
     enum class State : std::uint8_t { Free, Taken, Done };
     struct Job {
         std::shared_ptr<Mailbox> mailbox;
         std::vector<Uid> uids;
         Prepare prepare;
+        Reach reach;
         std::shared_ptr<const FileIdentity> identity;
         // Guarded by the owner's mutex.
         std::vector<State> batches;
@@ -73,6 +77,34 @@ private:
     std::list<std::shared_ptr<Job>> _jobs;  // served in turn
     bool _isStopping = false;
     std::vector<std::thread> _threads;
+};
+
+// A Way on which something is made of each message, to be taken by the reader.
+template <class Value>
+class Preparations {
+public:
+    // Nothing: the reader does without.
+    using Make = std::function<std::optional<Value>(Mailbox&, Uid)>;
+
+    Preparations(ReadAhead& ahead, std::shared_ptr<Mailbox> mailbox, std::vector<Uid> uids, Make make,
+                 ReadAhead::Reach reach)
+        : _made(std::make_shared<std::vector<std::optional<Value>>>(uids.size())),
+          _way(ahead.start(
+              std::move(mailbox), std::move(uids),
+              [made = _made, make = std::move(make)](Mailbox& of, Uid uid, std::size_t position) {
+                  (*made)[position] = make(of, uid);
+              },
+              reach)) {}
+
+    // As Way::reach(), and what was made of the message.
+    std::optional<Value> take(std::size_t position) {
+        _way->reach(position);
+        return std::exchange((*_made)[position], std::nullopt);
+    }
+
+private:
+    std::shared_ptr<std::vector<std::optional<Value>>> _made;  // by position; of the thread that has its batch
+    std::unique_ptr<ReadAhead::Way> _way;
 };
 
 }  // namespace maildir

@@ -182,7 +182,7 @@ void Mailbox::State::checkContentLocked(Uid uid) {
     auto file = openExisting(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     struct stat status {};
     if (!file || fstat(file->get(), &status) != 0 || !S_ISREG(status.st_mode) || isFactOf(*known, status)) return;
-    const MessageFile message(std::move(*file), path);
+    const MessageFile message(std::move(*file), path, status);
     if (!isRemembered(keyOf(uid), message, status)) replaceRewrittenLocked(uid, status);
 }
 

@@ -66,10 +66,13 @@ void Chunk::shrink() {
 }
 
 RecordRef Snapshot::at(std::size_t index) const {
+    std::size_t chunk = SIZE_MAX;
+    return at(index, chunk);
+}
+
+std::size_t Snapshot::chunkOf(std::size_t index) const {
     const auto next = std::upper_bound(_starts.begin(), _starts.end(), static_cast<std::uint32_t>(index));
-    const auto number = static_cast<std::size_t>(next - _starts.begin()) - 1;
-    const Chunk& chunk = *_chunks[number];
-    return {&chunk, &chunk.records()[index - _starts[number]]};
+    return static_cast<std::size_t>(next - _starts.begin()) - 1;
 }
 
 std::size_t Snapshot::lowerBound(Uid uid) const {

@@ -123,6 +123,11 @@ public:
     [[nodiscard]] std::size_t size() const { return _size; }
     // index: 0 .. size()-1, in the order of UIDs.
     [[nodiscard]] RecordRef at(std::size_t index) const;
+    // Quicker where the record is in the chunk of the one before. chunk: the number of that, or any.
+    [[nodiscard]] RecordRef at(std::size_t index, std::size_t& chunk) const {
+        if (chunk >= _chunks.size() || index - _starts[chunk] >= _chunks[chunk]->size()) chunk = chunkOf(index);
+        return {_chunks[chunk].get(), &_chunks[chunk]->records()[index - _starts[chunk]]};
+    }
     // Index of the first record whose UID is not below `uid` (size() if there is none).
     [[nodiscard]] std::size_t lowerBound(Uid uid) const;
     [[nodiscard]] std::optional<std::size_t> indexOf(Uid uid) const;
@@ -143,6 +148,8 @@ public:
 
 private:
     friend class SnapshotBuilder;
+    [[nodiscard]] std::size_t chunkOf(std::size_t index) const;
+
     std::vector<std::shared_ptr<const Chunk>> _chunks;
     std::vector<std::uint32_t> _starts;  // index of each chunk's first record
     std::size_t _size = 0, _unseen = 0, _deleted = 0, _recentUnclaimed = 0;

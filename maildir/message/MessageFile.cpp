@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <vector>
 
 #include "maildir/Error.h"
@@ -23,6 +24,15 @@ constexpr std::size_t convertBlockOctets = 16 * 1024;
 MessageFile::MessageFile(FileDescriptor file, std::string path) : _file(std::move(file)), _path(std::move(path)) {
     struct stat status {};
     if (::fstat(_file.get(), &status) != 0) throw Error::fromErrno("fstat", _path);
+    take(status);
+}
+
+MessageFile::MessageFile(FileDescriptor file, std::string path, const struct stat& status)
+    : _file(std::move(file)), _path(std::move(path)) {
+    take(status);
+}
+
+void MessageFile::take(const struct stat& status) {
     _storedOctets = static_cast<std::uint64_t>(std::max<off_t>(status.st_size, 0));
     _modificationTime = status.st_mtime;
 }
@@ -44,9 +54,28 @@ std::int64_t MessageFile::modificationTime() const {
 }
 
 void MessageFile::readStored(std::uint64_t offset, std::span<char> into) const {
+    if (const auto octets = held(offset, into.size())) {
+        std::copy(octets->begin(), octets->end(), into.begin());
+        return;
+    }
     if (readAt(_file.get(), offset, into, _path) < into.size()) {
         throw Error(ErrorKind::Expunged, "message file is shorter than it was", _path);
     }
+}
+
+void MessageFile::hold(std::uint64_t offset, std::size_t octets) {
+    std::string read(octets, '\0');
+    readStored(offset, read);
+    _held = std::move(read);
+    _heldOffset = offset;
+    if (_held.size() == _storedOctets) _file = FileDescriptor();
+}
+
+std::optional<std::string_view> MessageFile::held(std::uint64_t offset, std::size_t octets) const {
+    if (offset < _heldOffset || offset - _heldOffset > _held.size()) return std::nullopt;
+    const auto at = static_cast<std::size_t>(offset - _heldOffset);
+    if (octets > _held.size() - at) return std::nullopt;
+    return std::string_view(_held).substr(at, octets);
 }
 
 Structure MessageFile::structure(StructureLimits limits) const {
@@ -105,8 +134,13 @@ std::size_t WireReader::read(std::string& out, std::size_t maxOctets) {
     if (wanted == 0) return 0;
     const std::size_t before = out.size();
     if (_lineEndings == LineEndings::AllCrLf) {
-        out.resize(before + wanted);
-        _file->readStored(_extent.storedOffset + _storedPosition, std::span(out.data() + before, wanted));
+        const std::uint64_t offset = _extent.storedOffset + _storedPosition;
+        if (const auto octets = _file->held(offset, wanted)) {
+            out += *octets;
+        } else {
+            out.resize(before + wanted);
+            _file->readStored(offset, std::span(out.data() + before, wanted));
+        }
         _storedPosition += wanted;
         _remaining -= wanted;
         return wanted;
@@ -115,14 +149,22 @@ std::size_t WireReader::read(std::string& out, std::size_t maxOctets) {
         out += '\n';
         _owesLf = false;
     }
-    std::vector<char> block(std::min(wanted, convertBlockOctets));
+    const std::size_t blockOctets = std::min(wanted, convertBlockOctets);
+    std::unique_ptr<char[]> block;  // NOLINT(modernize-avoid-c-arrays): not filled with zeros first
     while (out.size() - before < wanted) {
         const std::size_t missing = wanted - (out.size() - before);
+        const std::uint64_t offset = _extent.storedOffset + _storedPosition;
         const auto size = static_cast<std::size_t>(
-            std::min<std::uint64_t>({block.size(), missing, _extent.storedOctets - _storedPosition}));
+            std::min<std::uint64_t>({blockOctets, missing, _extent.storedOctets - _storedPosition}));
         if (size == 0) throw Error(ErrorKind::Expunged, "message file has other line ends than it had", _file->path());
-        _file->readStored(_extent.storedOffset + _storedPosition, std::span(block.data(), size));
-        convert(std::string_view(block.data(), size), out, missing);
+        std::optional<std::string_view> octets = _file->held(offset, size);
+        if (!octets) {
+            if (!block)
+                block = std::make_unique_for_overwrite<char[]>(blockOctets);  // NOLINT(modernize-avoid-c-arrays)
+            _file->readStored(offset, std::span(block.get(), size));
+            octets.emplace(block.get(), size);
+        }
+        convert(*octets, out, missing);
     }
     _remaining -= wanted;
     return wanted;

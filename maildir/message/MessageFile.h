@@ -3,7 +3,10 @@
 // (pread, not mmap).
 #pragma once
 
+#include <sys/stat.h>
+
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,8 +19,9 @@ namespace maildir {
 class MessageFile {
 public:
     MessageFile(FileDescriptor file, std::string path);
+    MessageFile(FileDescriptor file, std::string path, const struct stat& status);  // status: what fstat gave
 
-    [[nodiscard]] int descriptor() const;
+    [[nodiscard]] int descriptor() const;  // -1 once all of it is held
     [[nodiscard]] const std::string& path() const;
     [[nodiscard]] std::uint64_t storedOctets() const;     // from fstat at construction
     [[nodiscard]] std::int64_t modificationTime() const;  // seconds since the epoch: INTERNALDATE of a Maildir message
@@ -25,14 +29,24 @@ public:
     // Reads exactly `into.size()` stored octets at `offset`. Throws Expunged if the file is shorter, Io.
     void readStored(std::uint64_t offset, std::span<char> into) const;
 
+    // Reads these stored octets into memory, from where they are given from now on. The file is closed if they are all
+    // of it. Throws as readStored().
+    void hold(std::uint64_t offset, std::size_t octets);
+    // These stored octets in memory, valid as long as the file; nothing if some are not held.
+    [[nodiscard]] std::optional<std::string_view> held(std::uint64_t offset, std::size_t octets) const;
+
     // Parses the whole file in blocks.
     [[nodiscard]] Structure structure(StructureLimits limits = {}) const;
 
 private:
+    void take(const struct stat& status);
+
     FileDescriptor _file;
     std::string _path;
     std::uint64_t _storedOctets = 0;
     std::int64_t _modificationTime = 0;
+    std::string _held;
+    std::uint64_t _heldOffset = 0;
 };
 
 // Reads an extent of a message as sent, in pieces: a producer for a literal. Skips to a wire offset without sending.

@@ -139,6 +139,9 @@ class SearchProgramTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(looksAtNothingDearWhereFlagsDecide);
     CPPUNIT_TEST(readsABodyOnceForManyTexts);
     CPPUNIT_TEST(forgetsOneMessageForTheNext);
+    CPPUNIT_TEST(leavesTextsForASecondStep);
+    CPPUNIT_TEST(remembersWhatTheFirstStepTold);
+    CPPUNIT_TEST(takesAGroupOfOneForItsKey);
     CPPUNIT_TEST(refusesABadSet);
     CPPUNIT_TEST(refusesTooMuch);
     CPPUNIT_TEST_SUITE_END();
@@ -312,6 +315,59 @@ public:
         CPPUNIT_ASSERT(!std::get<SearchProgram>(program).matches(_message));
         CPPUNIT_ASSERT(std::get<SearchProgram>(program).matches(other));
         CPPUNIT_ASSERT(!std::get<SearchProgram>(program).matches(_message));
+    }
+
+    void leavesTextsForASecondStep() {
+        auto compilation = compiled(group(SearchKey::Or, {text(SearchKey::From, "ann"), text(SearchKey::Body, "hello"),
+                                                          text(SearchKey::Text, "other")}));
+        auto& program = std::get<SearchProgram>(compilation);
+        CPPUNIT_ASSERT(program.readsTexts());
+        SearchProgram::Answers answers;
+        _message.header["FROM"] = {"Ann"};
+        CPPUNIT_ASSERT(program.matchesUnread(_message, answers) == std::optional(true));
+        Message other;
+        other.body = "hello";
+        CPPUNIT_ASSERT(!program.matchesUnread(other, answers));
+        CPPUNIT_ASSERT_EQUAL(0, other.bodyLooks);
+        CPPUNIT_ASSERT(program.matchesUnread(_message, answers) == std::optional(true));  // another one in between
+        SearchProgram::Answers neither;
+        Message third;
+        CPPUNIT_ASSERT(!program.matchesUnread(third, neither));
+        CPPUNIT_ASSERT(!program.matchesRead(third, neither));
+        CPPUNIT_ASSERT_EQUAL(2, third.bodyLooks);
+        CPPUNIT_ASSERT(program.matchesRead(other, answers));
+        CPPUNIT_ASSERT_EQUAL(1, other.bodyLooks);
+
+        const auto unread = compiled(group(SearchKey::And, {text(SearchKey::From, "ann"), key(SearchKey::Seen)}));
+        CPPUNIT_ASSERT(!std::get<SearchProgram>(unread).readsTexts());
+    }
+
+    void remembersWhatTheFirstStepTold() {
+        auto compilation = compiled(group(
+            SearchKey::And, {text(SearchKey::From, "ann"), day(SearchKey::Since, 1), text(SearchKey::Body, "hello")}));
+        auto& program = std::get<SearchProgram>(compilation);
+        _message.header["FROM"] = {"Ann"};
+        _message.date = 5 * 86400;
+        _message.body = "hello";
+        SearchProgram::Answers answers;
+        CPPUNIT_ASSERT(!program.matchesUnread(_message, answers));
+        const int looks = _message.headerLooks + _message.dateLooks;
+        CPPUNIT_ASSERT(looks > 0);
+        _message.header.clear();
+        CPPUNIT_ASSERT(program.matchesRead(_message, answers));
+        CPPUNIT_ASSERT_EQUAL(looks, _message.headerLooks + _message.dateLooks);
+    }
+
+    void takesAGroupOfOneForItsKey() {
+        const SearchKey seen = key(SearchKey::Seen);
+        SearchKey nested = group(SearchKey::And, {group(SearchKey::Or, {group(SearchKey::And, {seen})})});
+        CPPUNIT_ASSERT(!matches(nested, _message));
+        CPPUNIT_ASSERT(matches(group(SearchKey::Not, {nested}), _message));
+        CPPUNIT_ASSERT(
+            matches(group(SearchKey::Not, {group(SearchKey::Not, {group(SearchKey::Not, {seen})})}), _message));
+        CPPUNIT_ASSERT(matches(group(SearchKey::And, {}), _message));  // as ALL
+        _message.flagSet.set(Flag::Seen);
+        CPPUNIT_ASSERT(matches(nested, _message));
     }
 
     void refusesABadSet() {

@@ -12,6 +12,7 @@ namespace {
 class MemoryFactStoreTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(MemoryFactStoreTest);
     CPPUNIT_TEST(keepsWhatItIsGiven);
+    CPPUNIT_TEST(tellsOpeningsApart);
     CPPUNIT_TEST(tellsMailboxesApart);
     CPPUNIT_TEST(forgetsAMessage);
     CPPUNIT_TEST(staysWithinItsBudget);
@@ -43,6 +44,21 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("value"), *store->derived(key(1), "one"));
         CPPUNIT_ASSERT_EQUAL(std::string("another"), *store->derived(key(1), "other"));
         CPPUNIT_ASSERT(!store->derived(key(1), "third"));
+    }
+
+    void tellsOpeningsApart() {
+        const auto store = makeMemoryFactStore(1 << 20);
+        store->putExactOctets(key(1), 99);
+        store->putDerived(key(1), "one", "value");
+        CPPUNIT_ASSERT(!store->exactOctetsIn(5, key(1)) && !store->derivedIn(5, key(1), "one"));  // of no known file
+        FileFacts facts;
+        facts.opening = 5;
+        store->putFile(key(1), facts);
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t(99), *store->exactOctetsIn(5, key(1)));
+        CPPUNIT_ASSERT_EQUAL(std::string("value"), *store->derivedIn(5, key(1), "one"));
+        CPPUNIT_ASSERT(!store->derivedIn(5, key(1), "other") && !store->derivedIn(5, key(2), "one"));
+        CPPUNIT_ASSERT(!store->exactOctetsIn(6, key(1)) && !store->derivedIn(6, key(1), "one"));
+        CPPUNIT_ASSERT(store->derived(key(1), "one"));
     }
 
     void tellsMailboxesApart() {

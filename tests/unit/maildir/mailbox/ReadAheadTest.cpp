@@ -6,7 +6,7 @@ namespace maildir::test {
 
 namespace {
 
-void parse(Mailbox& mailbox, Uid uid) {
+void parse(Mailbox& mailbox, Uid uid, std::size_t) {
     (void)mailbox.structure(uid);
 }
 
@@ -17,6 +17,8 @@ class ReadAheadTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(servesManyReaders);
     CPPUNIT_TEST(endsInTheMiddle);
     CPPUNIT_TEST(passesOverWhatIsGone);
+    CPPUNIT_TEST(givesWhatWasMade);
+    CPPUNIT_TEST(staysWithinItsReach);
     CPPUNIT_TEST_SUITE_END();
 
     static constexpr std::size_t messages = 400;
@@ -38,7 +40,7 @@ public:
     }
 
     void read(ReadAhead& ahead) {
-        const auto way = ahead.start(_mailbox, _uids, parse);
+        const auto way = ahead.start(_mailbox, _uids, parse, {});
         for (std::size_t number = 0; number < _uids.size(); ++number) {
             way->reach(number);
             CPPUNIT_ASSERT(_mailbox->structure(_uids[number])->storedOctets > 500);
@@ -53,7 +55,7 @@ public:
 
     void helpsTheReader() {
         ReadAhead ahead(1);
-        const auto way = ahead.start(_mailbox, _uids, parse);
+        const auto way = ahead.start(_mailbox, _uids, parse, {});
         way->reach(0);
         // The reader rests; what follows is parsed without it, but not all: memory is bounded.
         for (int i = 0; i < 100 && _mailbox->parsedCount() < 100; ++i) usleep(20'000);
@@ -71,7 +73,7 @@ public:
     void endsInTheMiddle() {
         ReadAhead ahead(2);
         for (int round = 0; round < 20; ++round) {
-            const auto way = ahead.start(_mailbox, _uids, parse);
+            const auto way = ahead.start(_mailbox, _uids, parse, {});
             way->reach(static_cast<std::size_t>(round) * 3);
         }
     }
@@ -81,7 +83,7 @@ public:
         for (std::size_t number = 50; number < 60; ++number) {
             _maildir.remove(std::to_string(1600000000 + number) + ".M1P1.host");
         }
-        const auto way = ahead.start(_mailbox, _uids, parse);
+        const auto way = ahead.start(_mailbox, _uids, parse, {});
         std::size_t gone = 0;
         for (std::size_t number = 0; number < _uids.size(); ++number) {
             way->reach(number);
@@ -93,6 +95,42 @@ public:
             }
         }
         CPPUNIT_ASSERT_EQUAL(std::size_t(10), gone);
+    }
+
+    void givesWhatWasMade() {
+        ReadAhead ahead(3);
+        for (const std::size_t batch : {1u, 7u, 1000u}) {
+            std::atomic<std::size_t> made{0};
+            Preparations<std::uint32_t> values(ahead, _mailbox, _uids,
+                                               [&made](Mailbox&, Uid uid) -> std::optional<std::uint32_t> {
+                                                   ++made;
+                                                   if (uid.value % 3 == 0) return std::nullopt;
+                                                   if (uid.value % 3 == 1) throw Error(ErrorKind::Io, "cannot");
+                                                   return uid.value;
+                                               },
+                                               {batch, 4});
+            std::size_t taken = 0;
+            for (std::size_t number = 0; number < _uids.size(); ++number) {
+                if (number == 100) usleep(20'000);  // the others come first
+                const auto value = values.take(number);
+                CPPUNIT_ASSERT(!value || (*value == _uids[number].value && *value % 3 == 2));
+                CPPUNIT_ASSERT(!values.take(number));
+                taken += value ? 1u : 0u;
+            }
+            CPPUNIT_ASSERT(made <= messages);
+            if (batch < 1000) CPPUNIT_ASSERT(taken > 0);
+        }
+    }
+
+    void staysWithinItsReach() {
+        ReadAhead ahead(2);
+        std::atomic<std::size_t> made{0};
+        Preparations<int> values(ahead, _mailbox, _uids,
+                                 [&made](Mailbox&, Uid) { return std::optional(static_cast<int>(++made)); }, {5, 3});
+        (void)values.take(0);
+        for (int i = 0; i < 200 && made < 15; ++i) usleep(10'000);
+        usleep(50'000);
+        CPPUNIT_ASSERT_EQUAL(std::size_t(15), made.load());
     }
 };
 

@@ -67,9 +67,12 @@ class SnapshotTest : public CppUnit::TestFixture {
 
     static void checkSame(const Snapshot& snapshot, const Model& model, const std::string& context) {
         CPPUNIT_ASSERT_EQUAL_MESSAGE(context, model.size(), snapshot.size());
-        std::size_t index = 0, unseen = 0;
+        std::size_t index = 0, unseen = 0, chunk = 0;
         for (const auto& [uid, flags] : model) {
             const RecordRef record = snapshot.at(index);
+            CPPUNIT_ASSERT(snapshot.at(index, chunk).record == record.record);
+            std::size_t any = (index * 7) % (snapshot.chunks().size() + 2);
+            CPPUNIT_ASSERT(snapshot.at(index, any).record == record.record && any == chunk);
             CPPUNIT_ASSERT_EQUAL_MESSAGE(context, uid, record->uid.value);
             CPPUNIT_ASSERT_MESSAGE(context, record->flags == flags && record.fileName() == nameOf(uid));
             CPPUNIT_ASSERT_MESSAGE(context, snapshot.indexOf(Uid{uid}) == index);

@@ -32,10 +32,17 @@ class MessageFileTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(convertsBareLfOnly);
     CPPUNIT_TEST(everyPartialIsASliceOfTheWhole);
     CPPUNIT_TEST(readsAnExtent);
+    CPPUNIT_TEST(readsWhatItHoldsFromMemory);
+    CPPUNIT_TEST(closesAFileThatItHoldsWhole);
     CPPUNIT_TEST(structureOfALargeFileMatchesMemory);
     CPPUNIT_TEST(aTruncatedFileIsExpunged);
     CPPUNIT_TEST(otherLineEndsThanPromisedAreExpunged);
     CPPUNIT_TEST_SUITE_END();
+
+    static void hold(MessageFile& file, std::uint64_t offset, std::size_t octets) {
+        file.hold(offset, octets);
+        CPPUNIT_ASSERT_EQUAL(octets, file.held(offset, octets)->size());
+    }
 
 public:
     void tellsSizeAndTime() {
@@ -101,6 +108,42 @@ public:
             CPPUNIT_ASSERT_EQUAL(fromMemory.root.children[i].body.wireOctets,
                                  fromFile.root.children[i].body.wireOctets);
         }
+    }
+
+    void readsWhatItHoldsFromMemory() {
+        const TemporaryMessage message("0123456789");
+        MessageFile file = message.open();
+        hold(file, 2, 5);
+        message.write("abcdefghij");
+        const auto stored = [&](std::uint64_t offset, std::size_t octets) {
+            std::string read(octets, ' ');
+            file.readStored(offset, read);
+            return read;
+        };
+        CPPUNIT_ASSERT_EQUAL(std::string("23456"), stored(2, 5));
+        CPPUNIT_ASSERT_EQUAL(std::string("6"), stored(6, 1));
+        CPPUNIT_ASSERT_EQUAL(std::string("bc"), stored(1, 2));  // not all of it is held
+        CPPUNIT_ASSERT_EQUAL(std::string("gh"), stored(6, 2));
+        CPPUNIT_ASSERT(!file.held(0, 1) && !file.held(7, 1) && !file.held(UINT64_MAX, 2));
+        CPPUNIT_ASSERT_EQUAL(std::size_t(0), file.held(7, 0)->size());
+    }
+
+    void closesAFileThatItHoldsWhole() {
+        for (const std::string content : {"A: b\n\nc\n\nd\n", "A: b\r\n\r\nc\r\n", ""}) {
+            const TemporaryMessage message(content);
+            MessageFile file = message.open();
+            const Structure structure = file.structure();
+            hold(file, 0, content.size());
+            CPPUNIT_ASSERT_EQUAL(-1, file.descriptor());
+            const Extent whole{0, structure.storedOctets, structure.wireOctets};
+            CPPUNIT_ASSERT_EQUAL(toWire(content), readWire(file, whole, structure.lineEndings));
+        }
+        const TemporaryMessage message("0123456789");
+        MessageFile file = message.open();
+        CPPUNIT_ASSERT_EQUAL(static_cast<int>(ErrorKind::Expunged),
+                             static_cast<int>(kindThrown([&] { file.hold(5, 6); })));
+        hold(file, 0, 9);
+        CPPUNIT_ASSERT(file.descriptor() >= 0);
     }
 
     void aTruncatedFileIsExpunged() {
