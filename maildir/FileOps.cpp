@@ -136,6 +136,15 @@ std::optional<FileDescriptor> openExisting(const std::string& path, int flags) {
     throw Error::fromErrno("cannot open", path);
 }
 
+std::optional<FileDescriptor> openMessage(const std::string& path) {
+    constexpr int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+    requireNoNul(path);
+    FileDescriptor file(openRetrying(path, flags | O_NOATIME));
+    if (file.isOpen()) return file;
+    if (errno == ENOENT) return std::nullopt;
+    return openExisting(path, flags);  // another user's file (EPERM)
+}
+
 FileDescriptor openDirectory(const std::string& path) {
     requireNoNul(path);
     FileDescriptor directory(openRetrying(path, O_RDONLY | O_DIRECTORY));

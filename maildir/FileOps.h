@@ -39,6 +39,9 @@ private:
 
 // Opens; throws Error on failure, but gives nothing for ENOENT.
 std::optional<FileDescriptor> openExisting(const std::string& path, int flags);
+// As openExisting(), for reading; neither follows a link nor waits for a pipe. Where the kernel lets us, the time of
+// access stays as it is: nobody asks when a message file was read, and the new time would have to be written.
+std::optional<FileDescriptor> openMessage(const std::string& path);
 FileDescriptor openDirectory(const std::string& path);
 
 // Creates a file that must not exist (O_EXCL), mode and owner derived from its directory: mode is the directory's

@@ -43,6 +43,14 @@ const maildir::Structure& MessageContent::structure() {
     return *_structure;
 }
 
+bool MessageContent::knowsStructure() {
+    if (!_structure && !takeRendering()) {
+        _structure = _mailbox->knownStructure(_uid);
+        checkAgreement();
+    }
+    return _structure != nullptr;
+}
+
 bool MessageContent::takeRendering() {
     if (isAsStored() || _isStored) return false;
     const std::shared_ptr<const maildir::RenderedMessage> rendered = _mailbox->sevenBit(_uid);
@@ -90,6 +98,10 @@ std::string MessageContent::stored(const maildir::Extent& extent) {
 void MessageContent::hold(std::uint64_t offset, std::size_t octets) {
     (void)file();
     _file->hold(offset, octets);
+}
+
+void MessageContent::closeIfHeld() {
+    if (_file) _file->closeIfHeld();
 }
 
 std::shared_ptr<const std::string> MessageContent::derived(const std::string& key) {

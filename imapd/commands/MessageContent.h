@@ -25,12 +25,15 @@ public:
     const maildir::MessageFile& file();
     // Agrees with file(): its offsets and sizes are those of the octets there.
     const maildir::Structure& structure();
+    // Whether structure() is told without reading the message.
+    bool knowsStructure();
     // The message's own header as stored, with its empty line, cut at maxHeaderOctets. Does not need the structure.
     const std::string& header();
     // The stored octets of an extent, cut at maxHeaderOctets.
     std::string stored(const maildir::Extent& extent);
-    // As MessageFile::hold(), of the file of file().
+    // As MessageFile does it, with the file of file().
     void hold(std::uint64_t offset, std::size_t octets);
+    void closeIfHeld();
 
     std::shared_ptr<const std::string> derived(const std::string& key);
     void storeDerived(const std::string& key, std::string bytes);

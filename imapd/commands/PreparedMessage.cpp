@@ -39,8 +39,9 @@ Range rangeOf(const FetchPlan& plan, const maildir::Structure& structure) {
 
 void derive(MessageContent& content, const FetchPlan& plan, const ItemFormat& format) {
     DerivedItems items(content, format);
-    // One opening of the file serves them all. What is known of its structure makes the rest worth keeping.
-    (void)content.file();
+    // One reading of the file serves them all. What is known of its structure makes the rest worth keeping.
+    const std::uint64_t octets = content.file().storedOctets();
+    if (!content.knowsStructure() && octets <= maxHeldOctets) content.hold(0, static_cast<std::size_t>(octets));
     (void)content.structure();
     for (const FetchPlan::Part& part : plan.parts) {
         if (!part.derivedKey.empty()) (void)items.headerFields(part);
@@ -62,7 +63,8 @@ std::optional<PreparedMessage> prepareMessage(maildir::Mailbox& mailbox, maildir
     const std::uint64_t held = range.octets() <= maxHeldOctets ? range.octets() : 0;
     std::optional<OctetBudget::Share> memory = budget.take(std::max(held, leastOctets));
     if (!memory) return std::nullopt;
-    if (held > 0) content->hold(range.first, static_cast<std::size_t>(held));
+    content->hold(range.first, static_cast<std::size_t>(held));
+    content->closeIfHeld();
     return PreparedMessage{std::move(content), std::move(*memory)};
 }
 

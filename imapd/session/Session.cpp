@@ -375,6 +375,7 @@ void Session::startCommand(const RawCommand& raw) {
         return;
     }
     Command& command = std::get<Command>(parsed);
+    _commandBegan = _toldAdvance = Clock::now();
     _row = &_services->commands().rowOf(command.arguments);
     _tag = std::move(command.tag);
     _isUidCommand = command.name.starts_with("UID ");
@@ -396,7 +397,6 @@ void Session::startCommand(const RawCommand& raw) {
         return;
     }
     try {
-        _toldAdvance = Clock::now();
         _execution = _row->start(*this, std::move(command.arguments));
     } catch (...) {
         finishCommand(replyToError(std::current_exception()));
@@ -422,7 +422,10 @@ void Session::finishCommand(const Reply& reply) {
     _execution.reset();
     _reception.reset();
     _isWaiting = false;
-    if (_view && _row->synchronises) synchronise(_row->announcesExpunge || _isUidCommand, _isUidCommand);
+    // What a STORE looked for before it changed anything needs no second look.
+    if (_view && _row->synchronises) {
+        tellNews(_row->announcesExpunge || _isUidCommand, _isUidCommand, false, _commandBegan);
+    }
     writer().tagged(_tag, reply);
     noteBad(reply);
 }
@@ -433,11 +436,12 @@ void Session::tellUnasked() {
     constexpr std::size_t mostPendingOctets = 4096;
     if (!_policy->tellsUnasked || !_view || _execution || _closes || _startsTls) return;
     if (!_reader.isBetweenCommands() || _out->pendingOctets() > mostPendingOctets) return;
-    synchronise(false, false, true);
+    tellNews(false, false, true, {});
 }
 
-void Session::synchronise(bool mayExpunge, bool withUid, bool onlyIfShort) {
+void Session::tellNews(bool mayExpunge, bool withUid, bool onlyIfShort, std::optional<Clock::time_point> since) {
     View::SyncOptions options;
+    options.since = since;
     options.onlyIfShort = onlyIfShort;
     options.mayExpunge = mayExpunge;
     options.withUid = withUid || _features.rev2;  // RFC 9051 7.5.2: FETCH that was not asked for tells the UID

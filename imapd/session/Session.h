@@ -90,7 +90,7 @@ public:
     void log(const std::string& text);
 
     // Tells what is new in the selected mailbox.
-    void synchronise(bool mayExpunge, bool withUid, bool onlyIfShort = false);
+    void synchronise(bool mayExpunge, bool withUid) { tellNews(mayExpunge, withUid, false, {}); }
 
     // The message of the APPEND being carried out.
     [[nodiscard]] AppendReception* reception() { return _reception.get(); }
@@ -107,6 +107,9 @@ private:
     void answerRefusal(const CommandReader::Refusal& refusal);
     void noteBad(const Reply& reply);
     void tellUnasked();
+    // onlyIfShort and since: as View::SyncOptions has them.
+    void tellNews(bool mayExpunge, bool withUid, bool onlyIfShort,
+                  std::optional<std::chrono::steady_clock::time_point> since);
     void greetPreauthenticated();
     void checkDeadlines();
     void close(std::string_view code, std::string_view text);
@@ -139,7 +142,7 @@ private:
     bool _wantsAgain = false, _isWaiting = false, _closes = false, _startsTls = false, _isAdmitted = false;
     std::size_t _badInARow = 0, _failures = 0;
     std::chrono::steady_clock::time_point _begun, _lastActivity;
-    std::chrono::steady_clock::time_point _toldAdvance;  // or when the command began
+    std::chrono::steady_clock::time_point _commandBegan, _toldAdvance;
     std::optional<std::chrono::steady_clock::time_point> _wakeAt;
 };
 

@@ -122,7 +122,7 @@ bool View::looksTheSame(const Record& record, const KnownFlags& told) const {
 
 void View::synchronise(ResponseWriter& writer, const SyncOptions& options) {
     std::shared_ptr<const Snapshot> newest =
-        options.lookAtDisk && !_mailbox->isGone() ? lookAtDisk() : _mailbox->snapshot();
+        options.lookAtDisk && !_mailbox->isGone() ? lookAtDisk(options) : _mailbox->snapshot();
     if (!_isReadOnly && newest->recentUnclaimed() > 0 && !_mailbox->isGone()) {
         for (const Uid uid : _mailbox->claimRecent()) _recent.insert(uid.value);
         newest = _mailbox->snapshot();
@@ -178,9 +178,9 @@ void View::synchronise(ResponseWriter& writer, const SyncOptions& options) {
     _known.clear();
 }
 
-std::shared_ptr<const Snapshot> View::lookAtDisk() {
+std::shared_ptr<const Snapshot> View::lookAtDisk(const SyncOptions& options) {
     try {
-        return _mailbox->refresh();
+        return options.since ? _mailbox->refreshedSince(*options.since) : _mailbox->refresh();
     } catch (const maildir::Error& error) {
         // Gone: nothing is left in it. The session hears of it as EXPUNGEs.
         if (error.kind() != maildir::ErrorKind::NotFound) throw;

@@ -59,6 +59,8 @@ public:
         bool mayExpunge = true;
         bool withUid = false;
         bool lookAtDisk = true;
+        // A look at the disk that began later is as good; nothing: none is.
+        std::optional<std::chrono::steady_clock::time_point> since = {};
         bool announceExternalFlags = true;
         bool existsAfterExpunge = false;  // row V0055
         bool onlyIfShort = false;         // much to tell is left for later
@@ -91,7 +93,7 @@ private:
     std::size_t _toldKeywords = 0;
     std::size_t _toldExists = 0;
     std::size_t _held = 0;  // messages shown that are gone
-    std::shared_ptr<const maildir::Snapshot> lookAtDisk();
+    std::shared_ptr<const maildir::Snapshot> lookAtDisk(const SyncOptions& options);
     [[nodiscard]] std::vector<std::string> definedFlags(const maildir::KeywordTable& keywords) const;
     static KnownFlags flagsIn(const maildir::Snapshot& snapshot, Uid uid);
     [[nodiscard]] bool looksTheSame(const maildir::Record& record, const KnownFlags& told) const;

@@ -61,6 +61,8 @@ public:
                                                          const std::string& name) = 0;
     virtual void putDerived(MessageKey key, const std::string& name, std::string bytes) = 0;
     virtual void forget(MessageKey key) = 0;
+    // Whether a good part of the budget is left: nothing is likely to be forgotten soon.
+    virtual bool hasRoom() = 0;
 };
 
 // Keeps facts in memory, within a budget in octets; the least recently used go first. exactOctets and file facts are

@@ -1,5 +1,7 @@
 #include "maildir/cache/MailboxFacts.h"
 
+#include <time.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -8,6 +10,12 @@
 namespace maildir {
 
 namespace {
+
+std::int64_t steadyMilliseconds() {
+    timespec time{};
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
+    return time.tv_sec * std::int64_t{1000} + time.tv_nsec / 1'000'000;
+}
 
 // Whether facts that were remembered of `older` hold for the content that `newer` is of.
 bool isOfSameContent(const FileFacts& older, const FileFacts& newer) {
@@ -96,6 +104,7 @@ void MailboxFacts::forget(MessageKey key) {
 
 void MailboxFacts::noteUnsaved(MessageKey key) {
     if (!_isSaved) return;
+    _derivedAt = steadyMilliseconds();
     bool isFirst = false;
     {
         const std::lock_guard lock(_mutex);

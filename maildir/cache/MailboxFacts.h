@@ -48,6 +48,9 @@ public:
     void attach(FactBlocks blocks);
     [[nodiscard]] FactBlocks::Load load();
     [[nodiscard]] std::size_t unsaved() const { return _unsavedCount; }
+    // Whether some of that may soon be forgotten.
+    [[nodiscard]] bool isPressing() const { return _unsavedCount >= manyFacts && !_store->hasRoom(); }
+    [[nodiscard]] std::int64_t derivedAt() const { return _derivedAt; }  // the last of it, in steady milliseconds
     // Appends what is unsaved to the file that is attached; gives all its blocks as they will be. The caller commits,
     // then calls noteSaved(), or else noteNotSaved().
     std::vector<FactBlock> save(CacheFile& file);
@@ -59,6 +62,8 @@ public:
     void rest();
 
 private:
+    static constexpr std::size_t manyFacts = 2048;
+
     // Takes into memory what the file has of a message. False: nothing.
     bool fetch(MessageKey key);
     MessageFacts stored(Uid uid);
@@ -75,6 +80,7 @@ private:
     std::vector<FactBlock> _written;  // not committed yet
     std::uint64_t _mailbox = 0;       // of the keys
     std::atomic<std::size_t> _unsavedCount{0};
+    std::atomic<std::int64_t> _derivedAt{0};
     std::atomic<bool> _hasBlocks{false};
 };
 

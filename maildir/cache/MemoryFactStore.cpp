@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <list>
 #include <mutex>
@@ -36,6 +37,11 @@ constexpr std::size_t overhead = 96;  // of a string in memory besides its octet
 class Shard {
 public:
     explicit Shard(std::uint64_t budget) : _budget(budget) {}
+
+    bool hasRoom() {
+        const std::lock_guard lock(_mutex);
+        return _held < _budget / 4 * 3;
+    }
 
     template <class Function>
     auto read(MessageKey key, Function&& function) {
@@ -154,6 +160,9 @@ public:
         });
     }
     void forget(MessageKey key) override { of(key).forget(key); }
+    bool hasRoom() override {
+        return std::all_of(_shards.begin(), _shards.end(), [](const auto& shard) { return shard->hasRoom(); });
+    }
 
 private:
     static constexpr std::size_t shardCount = 16;

@@ -1,5 +1,4 @@
 // Reading messages, and facts derived from them.
-#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <charconv>
@@ -25,7 +24,7 @@ MessageFile Mailbox::open(Uid uid) {
         const auto record = snapshot->find(uid);
         const std::string path = record ? _state->pathOf(*record) : _state->parkedPath(uid);
         if (!path.empty()) {
-            if (auto file = openExisting(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)) {
+            if (auto file = openMessage(path)) {
                 struct stat status {};
                 if (fstat(file->get(), &status) != 0) throw Error::fromErrno("cannot stat", path);
                 if (!S_ISREG(status.st_mode)) throw Error(ErrorKind::Io, "not a regular file", path);
@@ -43,8 +42,7 @@ MessageFile Mailbox::open(Uid uid) {
     }
     // Another session's expunge may have come between the two looks above.
     if (const std::string path = _state->parkedPath(uid); !path.empty()) {
-        if (auto file = openExisting(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW))
-            return MessageFile(std::move(*file), path);
+        if (auto file = openMessage(path)) return MessageFile(std::move(*file), path);
     }
     throw Error(ErrorKind::Expunged, "the message is gone: UID " + std::to_string(uid.value), _state->directory);
 }
@@ -104,13 +102,15 @@ std::uint64_t Mailbox::storedOctets(Uid uid) {
     return fileFacts(uid).storedOctets;
 }
 
+std::shared_ptr<const Structure> Mailbox::knownStructure(Uid uid) {
+    if (!hasFacts(uid)) return nullptr;
+    return _state->messageFacts.structure(_state->keyOf(uid));
+}
+
 std::shared_ptr<const Structure> Mailbox::structure(Uid uid, const MessageFile* opened) {
+    if (auto known = knownStructure(uid)) return known;
     MailboxFacts& store = _state->messageFacts;
-    const bool isKnown = hasFacts(uid);
     const MessageKey key = _state->keyOf(uid);
-    if (isKnown) {
-        if (auto known = store.structure(key)) return known;
-    }
     std::optional<MessageFile> own;
     if (opened == nullptr) own.emplace(open(uid));
     const MessageFile& file = own ? *own : *opened;

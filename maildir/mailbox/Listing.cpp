@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "maildir/mailbox/FileName.h"
@@ -206,19 +207,29 @@ Findings Mailbox::State::lookLocked() {
 }
 
 void Mailbox::State::matchLocked(const Scan& scan, Look& look) {
-    for (const Scan::File& entry : scan.files) {
-        const FilePlace file = scan.place(entry);
-        const std::string_view base = baseNameOf(file.name);
-        if (base.empty()) continue;
-        const std::uint64_t hash = NameIndex::hashOf(base);
-        // A row that others wrote comes before what we know: they gave a message that went and came back a new UID.
-        if (const auto row = pendingRows.find(base, hash)) {
-            matchRowLocked(look, *row, file);
-        } else if (const auto position = findByNameLocked(*look.snapshot, base, hash)) {
-            matchKnownLocked(look, *position, file);
-        } else {
-            matchUnknownLocked(look, base, hash, file);
+    constexpr std::size_t batch = 16;
+    std::array<std::uint64_t, batch> hashes{};
+    for (std::size_t first = 0; first < scan.files.size(); first += batch) {
+        const auto files = std::span(scan.files).subspan(first, std::min(batch, scan.files.size() - first));
+        for (std::size_t i = 0; i < files.size(); ++i) {
+            hashes[i] = NameIndex::hashOf(baseNameOf(scan.place(files[i]).name));
         }
+        pendingRows.prefetch(std::span(hashes).first(files.size()));
+        for (const std::uint64_t hash : hashes) index.prefetch(hash);
+        for (std::size_t i = 0; i < files.size(); ++i) matchFileLocked(look, scan.place(files[i]), hashes[i]);
+    }
+}
+
+void Mailbox::State::matchFileLocked(Look& look, FilePlace file, std::uint64_t hash) {
+    const std::string_view base = baseNameOf(file.name);
+    if (base.empty()) return;
+    // A row that others wrote comes before what we know: they gave a message that went and came back a new UID.
+    if (const auto row = pendingRows.find(base, hash)) {
+        matchRowLocked(look, *row, file);
+    } else if (const auto position = findByNameLocked(*look.snapshot, base, hash)) {
+        matchKnownLocked(look, *position, file);
+    } else {
+        matchUnknownLocked(look, base, hash, file);
     }
 }
 

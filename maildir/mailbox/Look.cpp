@@ -41,10 +41,22 @@ void PendingRows::add(UidListNews news) {
     if (news.rows.empty()) return;
     _texts.push_back(std::move(news.text));
     _index.reserve(_rows.size() + news.rows.size());
+    NameInsertions insertions(_index);
     for (const UidRow& row : news.rows) {
         _rows.push_back(row);
-        _index.insert(NameIndex::hashOf(row.baseName), Uid{static_cast<std::uint32_t>(_rows.size())});
+        insertions.insert(NameIndex::hashOf(row.baseName), Uid{static_cast<std::uint32_t>(_rows.size())});
     }
+}
+
+void PendingRows::prefetch(std::span<const std::uint64_t> hashes) const {
+    if (_rows.empty()) return;
+    const auto first = [this](std::uint64_t hash) -> const UidRow& {
+        const Uid entry = _index.find(hash, [](Uid) { return true; });
+        return _rows[entry.value == 0 ? 0 : entry.value - 1];
+    };
+    for (const std::uint64_t hash : hashes) _index.prefetch(hash);
+    for (const std::uint64_t hash : hashes) __builtin_prefetch(&first(hash));
+    for (const std::uint64_t hash : hashes) __builtin_prefetch(first(hash).baseName.data());
 }
 
 std::optional<std::size_t> PendingRows::find(std::string_view baseName, std::uint64_t hash) const {
@@ -163,8 +175,10 @@ void Mailbox::State::refreshLocked() {
 void Mailbox::State::catchUpLocked() {
     prepareLocked();
     if (!isWatched) return;
+    const auto began = std::chrono::steady_clock::now();
     options.watcher->drain();
     refreshLocked();
+    lookedAt = began;
 }
 
 void Mailbox::State::requireInPlaceLocked() {

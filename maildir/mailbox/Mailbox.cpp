@@ -54,6 +54,7 @@ Mailbox::State::State(std::string path, Mailbox::Options given)
     keywords = std::make_shared<const KeywordTable>();
     empty.setHeader({}, {}, ModSeq{1}, keywords, 0);
     _published = empty.finish();
+    savedAt = steadyMilliseconds();
     startOpening();
 }
 
@@ -116,9 +117,10 @@ void Mailbox::State::indexLocked() const {
     const std::shared_ptr<const Snapshot> snapshot = published();
     index.clear();
     index.reserve(snapshot->size());
+    NameInsertions insertions(index);
     for (const auto& chunk : snapshot->chunks()) {
         for (const Record& record : chunk->records())
-            index.insert(NameIndex::hashOf(chunk->baseName(record)), record.uid);
+            insertions.insert(NameIndex::hashOf(chunk->baseName(record)), record.uid);
     }
 }
 
@@ -239,15 +241,18 @@ void Mailbox::State::publishEditsLocked(const std::vector<Edit>& edits, const st
     }
     Uid uidNext = std::max(base->uidNext(), listNext);
     if (isIndexed) index.reserve(base->size() + added.size());
-    for (const Edit& edit : added) {
-        Record record = edit.record;
-        record.modSeq = modSeq;
-        used |= record.keywords;
-        builder.add(record, edit.fileName);
-        const std::uint64_t hash = NameIndex::hashOf(baseNameOf(edit.fileName));
-        if (isIndexed) index.insert(hash, record.uid);
-        goneNames.erase(hash);
-        uidNext = std::max(uidNext, Uid{record.uid.value + 1});
+    {
+        NameInsertions insertions(index);
+        for (const Edit& edit : added) {
+            Record record = edit.record;
+            record.modSeq = modSeq;
+            used |= record.keywords;
+            builder.add(record, edit.fileName);
+            const std::uint64_t hash = NameIndex::hashOf(baseNameOf(edit.fileName));
+            if (isIndexed) insertions.insert(hash, record.uid);
+            goneNames.erase(hash);
+            uidNext = std::max(uidNext, Uid{record.uid.value + 1});
+        }
     }
     awaitedLetters |= namelessOf(used);
     awaitsNames = awaitedLetters.any();
@@ -467,12 +472,13 @@ std::shared_ptr<const Snapshot> Mailbox::snapshot() {
     return snapshot->uidValidity().value != 0 || _state->isGone ? snapshot : refresh();
 }
 
+std::shared_ptr<const Snapshot> Mailbox::refreshedSince(std::chrono::steady_clock::time_point moment) {
+    return _state->lookedAt.load() >= moment && _state->isAsKnown() ? _state->published() : refresh();
+}
+
 std::shared_ptr<const Snapshot> Mailbox::refresh() {
     _state->options.watcher->drain();
-    if (_state->isWatchedNow() && !_state->feed->hasPending() && !_state->awaitsNames && !_state->isGone &&
-        _state->isInPlace()) {
-        return _state->published();
-    }
+    if (_state->isAsKnown() && _state->isInPlace()) return _state->published();
     {
         const std::lock_guard lock(_state->writer);
         _state->refreshLocked();

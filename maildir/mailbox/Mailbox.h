@@ -11,6 +11,7 @@
 
 #include <sys/stat.h>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -104,6 +105,8 @@ public:
     // Looks for changes made by others (cheap where the mailbox is watched or nothing changed), then as snapshot().
     // New messages get their UIDs (durable) before this returns.
     std::shared_ptr<const Snapshot> refresh();
+    // The same, but without a look where one began later than at this moment, for whoever else.
+    std::shared_ptr<const Snapshot> refreshedSince(std::chrono::steady_clock::time_point moment);
 
     // Gives the caller \Recent for every message that no session was given it for, moving new/ -> cur/. Returns their
     // UIDs in order.
@@ -135,7 +138,8 @@ public:
     // Derived facts, from the FactStore or the file (then stored there). Throw Expunged.
     // opened: the message's file where the caller has it open, else null.
     std::shared_ptr<const Structure> structure(Uid uid, const MessageFile* opened = nullptr);
-    std::int64_t internalDate(Uid uid);  // seconds since the epoch
+    std::shared_ptr<const Structure> knownStructure(Uid uid);  // null: the file would have to be parsed
+    std::int64_t internalDate(Uid uid);                        // seconds since the epoch
     std::uint64_t storedOctets(Uid uid);
     std::uint64_t exactOctets(Uid uid, Rendering rendering = Rendering::AsStored);  // octets as sent
     // The message as Rendering::SevenBit shows it; null: as it is stored.

@@ -52,6 +52,8 @@ public:
     void add(UidListNews news);
     // Position of the row, if there is one.
     [[nodiscard]] std::optional<std::size_t> find(std::string_view baseName, std::uint64_t hash) const;
+    // Has memory fetch what find() will compare for these; a few at a time.
+    void prefetch(std::span<const std::uint64_t> hashes) const;
     [[nodiscard]] const std::vector<UidRow>& rows() const { return _rows; }
     void clear();
 
@@ -121,14 +123,19 @@ struct Mailbox::State {
 
     // --- the published snapshot
     std::shared_ptr<const Snapshot> published() const;
-    [[nodiscard]] bool isWatchedNow() const { return isWatchedAndLoaded; }
+    // Whether the published snapshot is all that is known, of a mailbox whose changes are told.
+    [[nodiscard]] bool isAsKnown() const {
+        return isWatchedAndLoaded && !feed->hasPending() && !awaitsNames && !isGone;
+    }
     // Whether the directory's path still leads to the directory that was loaded: watches follow one that is renamed.
     [[nodiscard]] bool isInPlace() const;
     [[nodiscard]] bool isSameDirectory(const struct stat& cur) const;
     void publish(std::shared_ptr<const Snapshot> snapshot);
 
-    // --- readable without a lock: when, in steady milliseconds
+    // --- readable without a lock: when, in steady milliseconds (savedAt: or opened)
     std::atomic<std::int64_t> changedAt{0}, savedAt{0}, failedAt{0};
+    // When the last look of a change of ours began, after which all that had happened before was published.
+    std::atomic<std::chrono::steady_clock::time_point> lookedAt{};
     std::atomic<std::uint64_t> publishedGeneration{0}, savedGeneration{0};
     std::atomic<int> uncertainSaves{0};  // since the last change
     // Moves to other mailboxes that take files away, of which the records do not tell yet.
@@ -223,6 +230,7 @@ struct Mailbox::State {
     };
     Findings lookLocked();
     void matchLocked(const Scan& scan, Look& look);
+    void matchFileLocked(Look& look, FilePlace file, std::uint64_t hash);  // hash: of the base name
     void matchKnownLocked(Look& look, std::size_t position, FilePlace file);
     void matchRowLocked(Look& look, std::size_t row, FilePlace file);
     void matchUnknownLocked(Look& look, std::string_view base, std::uint64_t hash, FilePlace file);

@@ -26,6 +26,10 @@ ContentHash hashOf(const MessageFile& file) {
     const std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state(XXH3_createState(), &XXH3_freeState);
     if (!state) throw std::bad_alloc();
     XXH3_128bits_reset(state.get());
+    if (const auto all = file.held(0, static_cast<std::size_t>(file.storedOctets()))) {
+        const XXH128_hash_t hash = XXH3_128bits(all->data(), all->size());
+        return {hash.low64, hash.high64};
+    }
     std::string block(std::min<std::uint64_t>(file.storedOctets(), 256 * 1024), '\0');
     for (std::uint64_t at = 0; at < file.storedOctets();) {
         const auto octets = static_cast<std::size_t>(std::min<std::uint64_t>(block.size(), file.storedOctets() - at));
@@ -179,7 +183,7 @@ void Mailbox::State::checkContentLocked(Uid uid) {
     const auto record = snapshot->find(uid);
     if (!known || !record) return;
     const std::string path = pathOf(*record);
-    auto file = openExisting(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    auto file = openMessage(path);
     struct stat status {};
     if (!file || fstat(file->get(), &status) != 0 || !S_ISREG(status.st_mode) || isFactOf(*known, status)) return;
     const MessageFile message(std::move(*file), path, status);

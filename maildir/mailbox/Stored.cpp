@@ -19,10 +19,9 @@ namespace {
 // A directory that was changed so lately may have changed once more without another time.
 constexpr std::int64_t settledNanoseconds = 100'000'000;
 
-constexpr std::int64_t quietMilliseconds = 1000;     // without a change, before one is written
+constexpr std::int64_t quietMilliseconds = 1000;     // without anything new, before that is written
 constexpr std::int64_t longestMilliseconds = 10000;  // between two writes of a mailbox that is never quiet
 constexpr std::int64_t retryMilliseconds = 10000;    // after one that failed
-constexpr std::size_t manyFacts = 2048;              // are written at once: memory may not keep them
 
 // A new file is written when the old one is so much larger than what counts in it.
 constexpr std::uint64_t growthFactor = 2, growthOctets = 8u << 20;
@@ -200,9 +199,11 @@ Mailbox::Saving Mailbox::saving() const {
     }
     const std::int64_t present = steadyMilliseconds();
     if (state.failedAt != 0 && present - state.failedAt < retryMilliseconds) return Saving::Later;
-    const bool isTime =
-        unsaved >= manyFacts || present - state.savedAt >= longestMilliseconds ||
-        (present - state.changedAt >= quietMilliseconds && present - state.savedAt >= quietMilliseconds);
+    // Not while facts are being derived: a client waits for them.
+    const std::int64_t busyAt =
+        std::max({state.changedAt.load(), state.savedAt.load(), state.messageFacts.derivedAt()});
+    const bool isTime = state.messageFacts.isPressing() || present - state.savedAt >= longestMilliseconds ||
+                        present - busyAt >= quietMilliseconds;
     return isTime ? Saving::Now : Saving::Later;
 }
 

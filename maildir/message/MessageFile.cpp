@@ -64,11 +64,15 @@ void MessageFile::readStored(std::uint64_t offset, std::span<char> into) const {
 }
 
 void MessageFile::hold(std::uint64_t offset, std::size_t octets) {
+    if (_heldOffset == offset && _held.size() == octets) return;
     std::string read(octets, '\0');
     readStored(offset, read);
     _held = std::move(read);
     _heldOffset = offset;
-    if (_held.size() == _storedOctets) _file = FileDescriptor();
+}
+
+void MessageFile::closeIfHeld() {
+    if (_held.size() == _storedOctets) _file.reset();
 }
 
 std::optional<std::string_view> MessageFile::held(std::uint64_t offset, std::size_t octets) const {
@@ -80,6 +84,10 @@ std::optional<std::string_view> MessageFile::held(std::uint64_t offset, std::siz
 
 Structure MessageFile::structure(StructureLimits limits) const {
     StructureParser parser(limits);
+    if (const auto all = held(0, static_cast<std::size_t>(_storedOctets))) {
+        parser.feed(*all);
+        return parser.finish();
+    }
     std::vector<char> block(static_cast<std::size_t>(std::min<std::uint64_t>(parseBlockOctets, _storedOctets)));
     for (std::uint64_t offset = 0; offset < _storedOctets;) {
         const std::size_t size =

@@ -21,7 +21,7 @@ public:
     MessageFile(FileDescriptor file, std::string path);
     MessageFile(FileDescriptor file, std::string path, const struct stat& status);  // status: what fstat gave
 
-    [[nodiscard]] int descriptor() const;  // -1 once all of it is held
+    [[nodiscard]] int descriptor() const;  // -1 once it is closed
     [[nodiscard]] const std::string& path() const;
     [[nodiscard]] std::uint64_t storedOctets() const;     // from fstat at construction
     [[nodiscard]] std::int64_t modificationTime() const;  // seconds since the epoch: INTERNALDATE of a Maildir message
@@ -29,9 +29,10 @@ public:
     // Reads exactly `into.size()` stored octets at `offset`. Throws Expunged if the file is shorter, Io.
     void readStored(std::uint64_t offset, std::span<char> into) const;
 
-    // Reads these stored octets into memory, from where they are given from now on. The file is closed if they are all
-    // of it. Throws as readStored().
+    // Reads these stored octets into memory, from where they are given from now on. Throws as readStored().
     void hold(std::uint64_t offset, std::size_t octets);
+    // Closes the file if all of it is held.
+    void closeIfHeld();
     // These stored octets in memory, valid as long as the file; nothing if some are not held.
     [[nodiscard]] std::optional<std::string_view> held(std::uint64_t offset, std::size_t octets) const;
 

@@ -16,6 +16,7 @@ class MemoryFactStoreTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(tellsMailboxesApart);
     CPPUNIT_TEST(forgetsAMessage);
     CPPUNIT_TEST(staysWithinItsBudget);
+    CPPUNIT_TEST(tellsWhetherThereIsRoom);
     CPPUNIT_TEST(keepsWhatIsUsed);
     CPPUNIT_TEST(keepsNothingLargerThanItsBudget);
     CPPUNIT_TEST(takesManyThreads);
@@ -98,6 +99,18 @@ public:
         for (std::uint32_t uid = 1; uid <= 5000; ++uid) store->forget(key(uid));
         for (std::uint32_t uid = 1; uid <= 100; ++uid) store->putDerived(key(uid), "a", std::string(octets, 'x'));
         for (std::uint32_t uid = 1; uid <= 100; ++uid) CPPUNIT_ASSERT(store->derived(key(uid), "a"));
+    }
+
+    void tellsWhetherThereIsRoom() {
+        const auto store = makeMemoryFactStore(1 << 20);
+        std::uint32_t uid = 0;
+        std::uint64_t octets = 0;
+        for (; store->hasRoom() && uid < 10000; octets += 1000)
+            store->putDerived(key(++uid), "a", std::string(1000, 'x'));
+        CPPUNIT_ASSERT(octets > (1 << 20) / 2 && octets < 1 << 20);
+        for (std::uint32_t each = 1; each <= uid; ++each) CPPUNIT_ASSERT(store->derived(key(each), "a"));
+        for (std::uint32_t each = 1; each <= uid; ++each) store->forget(key(each));
+        CPPUNIT_ASSERT(store->hasRoom());
     }
 
     void keepsWhatIsUsed() {

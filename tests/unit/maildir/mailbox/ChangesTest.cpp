@@ -22,6 +22,7 @@ class ChangesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(seesLateKeywordsOfAnotherProcess);
     CPPUNIT_TEST(refusesTooManyKeywords);
     CPPUNIT_TEST(isNotToldOfItsOwnChanges);
+    CPPUNIT_TEST(looksNoSecondTimeAfterAChange);
     CPPUNIT_TEST(expungesForGood);
     CPPUNIT_TEST(expungesOnlyDeleted);
     CPPUNIT_TEST(keepsAMessageWhoseDeletedWasTakenBack);
@@ -198,6 +199,27 @@ public:
         CPPUNIT_ASSERT(mailbox->refresh() == before);
         CPPUNIT_ASSERT_EQUAL(listings, mailbox->listingCount());
         CPPUNIT_ASSERT_EQUAL(std::size_t(4), before->size());
+    }
+
+    void looksNoSecondTimeAfterAChange() {
+        const auto now = [] { return std::chrono::steady_clock::now(); };
+        for (const bool useInotify : {true, false}) {
+            Maildir maildir(_directory.path + (useInotify ? "/told" : "/polled"));
+            maildir.put("1.a:2,");
+            const Process process(useInotify);
+            const auto mailbox = process.open(maildir.path);
+            mailbox->refresh();
+            const auto before = now();
+            mailbox->changeFlags(_one, {FlagChange::Add, Flag::Seen, {}});
+            CPPUNIT_ASSERT(flagsOf(*mailbox->refreshedSince(before), Uid{1}).has(Flag::Seen));
+            // Whoever asks later sees what came later; and where nobody tells of changes, whoever asks.
+            maildir.put("2.b:2,");
+            CPPUNIT_ASSERT_EQUAL(std::size_t(2), mailbox->refreshedSince(useInotify ? now() : before)->size());
+            // A folder that another one took the place of is noticed by the next look.
+            mailbox->changeFlags(_one, {FlagChange::Remove, Flag::Seen, {}});
+            std::filesystem::rename(maildir.path, maildir.path + ".moved");
+            CPPUNIT_ASSERT_THROW(mailbox->refreshedSince(now()), Error);
+        }
     }
 
     void expungesForGood() {

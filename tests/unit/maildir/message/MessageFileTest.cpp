@@ -134,6 +134,8 @@ public:
             MessageFile file = message.open();
             const Structure structure = file.structure();
             hold(file, 0, content.size());
+            CPPUNIT_ASSERT(file.descriptor() >= 0);
+            file.closeIfHeld();
             CPPUNIT_ASSERT_EQUAL(-1, file.descriptor());
             const Extent whole{0, structure.storedOctets, structure.wireOctets};
             CPPUNIT_ASSERT_EQUAL(toWire(content), readWire(file, whole, structure.lineEndings));
@@ -143,6 +145,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(static_cast<int>(ErrorKind::Expunged),
                              static_cast<int>(kindThrown([&] { file.hold(5, 6); })));
         hold(file, 0, 9);
+        file.closeIfHeld();
         CPPUNIT_ASSERT(file.descriptor() >= 0);
     }
 

@@ -4,6 +4,7 @@
 #include <cppunit/extensions/HelperMacros.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,6 +27,8 @@ class FileOpsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(readsNoSpecialFiles);
     CPPUNIT_TEST(replacesFiles);
     CPPUNIT_TEST(leavesTheOldFileWhenItCannotReplace);
+    CPPUNIT_TEST(leavesNoTraceOfReadingAMessage);
+    CPPUNIT_TEST(opensNoMessageThroughALink);
     CPPUNIT_TEST(refusesPathsWithNul);
     CPPUNIT_TEST(listsDirectories);
     CPPUNIT_TEST(removesWithoutFollowingLinks);
@@ -127,6 +130,29 @@ public:
         std::filesystem::create_directories(_tree / "taken/by a directory");
         CPPUNIT_ASSERT(errorOf([&] { replaceFile(_tree / "taken", "new"); }) != "none");
         CPPUNIT_ASSERT_EQUAL(std::size_t(1), listDirectory(_tree.path()).size());
+    }
+
+    void leavesNoTraceOfReadingAMessage() {
+        const std::string path = _tree.path() + "/message";
+        _tree.write("message", "content");
+        const timespec times[2] = {{1'000'000'000, 0}, {1'100'000'000, 0}};  // read before it was written: relatime
+        CPPUNIT_ASSERT_EQUAL(0, utimensat(AT_FDCWD, path.c_str(), times, 0));
+        const auto file = openMessage(path);
+        char octets[7];
+        CPPUNIT_ASSERT_EQUAL(ssize_t(7), read(file->get(), octets, sizeof octets));
+        struct stat status {};
+        CPPUNIT_ASSERT_EQUAL(0, stat(path.c_str(), &status));
+        CPPUNIT_ASSERT_EQUAL(std::int64_t(1'000'000'000), std::int64_t(status.st_atim.tv_sec));
+        CPPUNIT_ASSERT(!openMessage(_tree.path() + "/none"));
+    }
+
+    void opensNoMessageThroughALink() {
+        _tree.write("message", "content");
+        CPPUNIT_ASSERT_EQUAL(0, symlink("message", (_tree.path() + "/link").c_str()));
+        CPPUNIT_ASSERT_THROW(openMessage(_tree.path() + "/link"), Error);
+        CPPUNIT_ASSERT_EQUAL(0, mkfifo((_tree.path() + "/pipe").c_str(), 0600));
+        CPPUNIT_ASSERT(openMessage(_tree.path() + "/pipe"));  // at once, though nobody writes
+        CPPUNIT_ASSERT_THROW(openMessage("a\0b"s), Error);
     }
 
     void refusesPathsWithNul() {
