@@ -17,6 +17,11 @@ ReadAhead::~ReadAhead() {
     for (std::thread& thread : _threads) thread.join();
 }
 
+bool ReadAhead::isBusy() {
+    const std::lock_guard lock(_mutex);
+    return _jobs.size() >= _threads.size();
+}
+
 std::unique_ptr<ReadAhead::Way> ReadAhead::start(std::shared_ptr<Mailbox> mailbox, std::vector<Uid> uids,
                                                  Prepare prepare, Reach reach) {
     auto job = std::make_shared<Job>();
@@ -96,7 +101,8 @@ void ReadAhead::Way::reach(std::size_t position) {
     _batch = batch;
     std::unique_lock lock(_owner._mutex);
     _job->reached = batch;
-    _owner._work.notify_all();
+    // Whoever was as far ahead as it may go is woken for a good piece, not for each batch.
+    if (batch % std::max<std::size_t>(_job->reach.batches / 2, 1) == 0) _owner._work.notify_all();
     while (_job->batches[batch] == State::Taken) {
         const std::size_t other = take(*_job, batch + 1);
         if (other == SIZE_MAX) {

@@ -51,6 +51,8 @@ public:
     struct Reach {
         std::size_t batchMessages = 16, batches = 64;
     };
+    // Whether all its threads have a reader to help already.
+    [[nodiscard]] bool isBusy();
     std::unique_ptr<Way> start(std::shared_ptr<Mailbox> mailbox, std::vector<Uid> uids, Prepare prepare, Reach reach);
 
 private:

@@ -19,6 +19,7 @@ class ReadAheadTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(passesOverWhatIsGone);
     CPPUNIT_TEST(givesWhatWasMade);
     CPPUNIT_TEST(staysWithinItsReach);
+    CPPUNIT_TEST(tellsWhetherItIsBusy);
     CPPUNIT_TEST_SUITE_END();
 
     static constexpr std::size_t messages = 400;
@@ -120,6 +121,17 @@ public:
             CPPUNIT_ASSERT(made <= messages);
             if (batch < 1000) CPPUNIT_ASSERT(taken > 0);
         }
+    }
+
+    void tellsWhetherItIsBusy() {
+        ReadAhead ahead(2);
+        CPPUNIT_ASSERT(!ahead.isBusy());
+        auto one = ahead.start(_mailbox, _uids, parse, {});
+        CPPUNIT_ASSERT(!ahead.isBusy());
+        const auto other = ahead.start(_mailbox, _uids, parse, {});
+        CPPUNIT_ASSERT(ahead.isBusy());
+        one.reset();
+        CPPUNIT_ASSERT(!ahead.isBusy());
     }
 
     void staysWithinItsReach() {
