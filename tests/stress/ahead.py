@@ -28,7 +28,7 @@ sys.path[:0] = [os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__f
 from variedmail import all_messages  # noqa: E402
 
 HELD = 128 * 1024       # a message of up to so many octets is held in memory until its turn comes
-SILENT = 10             # clients; each has some 70 messages waiting for it, so they use up the memory there is for it
+SILENT = 10             # clients; each has some 130 messages waiting for it, so they use up the memory there is for it
 SECONDS = 60            # for anything that may hang
 
 ITEMS = [
