@@ -1,13 +1,9 @@
 // MessageContent: the header block wherever it ends, and no facts of one content shown for another.
 #include "imapd/commands/MessageContent.h"
 
-#include <Poco/TemporaryFile.h>
 #include <cppunit/extensions/HelperMacros.h>
 
-#include <filesystem>
-#include <fstream>
-
-#include "maildir/watch/Watcher.h"
+#include "tests/unit/imapd/commands/MailboxFixture.h"
 
 using std::string_literals::operator""s;
 
@@ -18,7 +14,7 @@ using maildir::Mailbox;
 using maildir::Rendering;
 using maildir::Uid;
 
-class MessageContentTest : public CppUnit::TestFixture {
+class MessageContentTest : public MailboxFixture {
     CPPUNIT_TEST_SUITE(MessageContentTest);
     CPPUNIT_TEST(readsAHeaderThatEndsAnywhere);
     CPPUNIT_TEST(takesAMessageWithoutEmptyLineForHeader);
@@ -33,43 +29,12 @@ class MessageContentTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(keepsRenderingsOnlyOfTheSameContent);
     CPPUNIT_TEST_SUITE_END();
 
-    std::string _directory;
-    std::shared_ptr<Mailbox> _mailbox;
-
-    void deliver(const std::string& name, const std::string& octets) const {
-        std::ofstream(_directory + "/cur/" + name + ":2,", std::ios::binary) << octets;
-    }
-
-    // Delivers messages, gives the UID of the last.
-    Uid delivered(const std::string& octets) {
-        deliver("1." + std::to_string(_mailbox->snapshot()->size()), octets);
-        const auto snapshot = _mailbox->refresh();
-        return snapshot->at(snapshot->size() - 1)->uid;
-    }
-
     std::string headerOf(const std::string& octets) {
         MessageContent content(*_mailbox, delivered(octets));
         return content.header();
     }
 
 public:
-    void setUp() override {
-        _directory = Poco::TemporaryFile::tempName();
-        for (const auto folder : {"cur", "new", "tmp"}) {
-            std::filesystem::create_directories(_directory + "/" + folder);
-        }
-        Mailbox::Options options;
-        options.facts = maildir::makeMemoryFactStore(1 << 20);
-        options.renderings = std::make_shared<maildir::Renderings>(_directory + "/tmp");
-        options.watcher = std::make_shared<maildir::Watcher>(maildir::Watcher::Options());
-        _mailbox = std::make_shared<Mailbox>(_directory, options);
-    }
-
-    void tearDown() override {
-        _mailbox.reset();
-        std::filesystem::remove_all(_directory);
-    }
-
     void readsAHeaderThatEndsAnywhere() {
         // Around the end of the first block that is read, with both kinds of line end.
         for (const std::string lineEnd : {"\n", "\r\n"}) {

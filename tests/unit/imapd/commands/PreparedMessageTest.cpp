@@ -1,13 +1,9 @@
 // prepareMessage(): what is held of a message is what the response takes from its file, within the budget.
 #include "imapd/commands/PreparedMessage.h"
 
-#include <Poco/TemporaryFile.h>
 #include <cppunit/extensions/HelperMacros.h>
 
-#include <filesystem>
-#include <fstream>
-
-#include "maildir/watch/Watcher.h"
+#include "tests/unit/imapd/commands/MailboxFixture.h"
 
 using std::string_literals::operator""s;
 
@@ -16,7 +12,7 @@ namespace imapd {
 using maildir::Mailbox;
 using maildir::Uid;
 
-class PreparedMessageTest : public CppUnit::TestFixture {
+class PreparedMessageTest : public MailboxFixture {
     CPPUNIT_TEST_SUITE(PreparedMessageTest);
     CPPUNIT_TEST(holdsAMessageWhole);
     CPPUNIT_TEST(holdsNoMoreThanIsSent);
@@ -25,16 +21,7 @@ class PreparedMessageTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(doesWithoutABudget);
     CPPUNIT_TEST_SUITE_END();
 
-    std::string _directory;
-    std::shared_ptr<Mailbox> _mailbox;
     std::shared_ptr<OctetBudget> _budget = std::make_shared<OctetBudget>(200 * 1024);
-
-    Uid delivered(const std::string& octets) {
-        const std::string name = std::to_string(_mailbox->snapshot()->size());
-        std::ofstream(_directory + "/cur/1." + name + ":2,", std::ios::binary) << octets;
-        const auto snapshot = _mailbox->refresh();
-        return snapshot->at(snapshot->size() - 1)->uid;
-    }
 
     std::optional<PreparedMessage> prepare(Uid uid, std::vector<FetchItem> items) {
         Fetch fetch;
@@ -60,22 +47,6 @@ class PreparedMessageTest : public CppUnit::TestFixture {
     }
 
 public:
-    void setUp() override {
-        _directory = Poco::TemporaryFile::tempName();
-        for (const auto folder : {"cur", "new", "tmp"}) {
-            std::filesystem::create_directories(_directory + "/" + folder);
-        }
-        Mailbox::Options options;
-        options.facts = maildir::makeMemoryFactStore(1 << 20);
-        options.watcher = std::make_shared<maildir::Watcher>(maildir::Watcher::Options());
-        _mailbox = std::make_shared<Mailbox>(_directory, options);
-    }
-
-    void tearDown() override {
-        _mailbox.reset();
-        std::filesystem::remove_all(_directory);
-    }
-
     void holdsAMessageWhole() {
         const std::string octets = "Subject: x\n\nbody\n";
         auto message = prepare(delivered(octets), {section(Section::Whole)});

@@ -1,28 +1,22 @@
 // SearchColumns: a value is derived once for all searches, and anew where it is not known any more.
 #include "imapd/commands/SearchColumns.h"
 
-#include <Poco/TemporaryFile.h>
 #include <cppunit/extensions/HelperMacros.h>
 
-#include <filesystem>
-
-#include "maildir/watch/Watcher.h"
+#include "tests/unit/imapd/commands/MailboxFixture.h"
 
 namespace imapd {
 
 using maildir::Mailbox;
 using maildir::Uid;
 
-class SearchColumnsTest : public CppUnit::TestFixture {
+class SearchColumnsTest : public MailboxFixture {
     CPPUNIT_TEST_SUITE(SearchColumnsTest);
     CPPUNIT_TEST(derivesOnce);
     CPPUNIT_TEST(addsWhatIsNew);
     CPPUNIT_TEST(keepsNothingOfAFew);
     CPPUNIT_TEST(looksUpWhatIsInNoColumn);
     CPPUNIT_TEST_SUITE_END();
-
-    std::string _directory;
-    std::shared_ptr<Mailbox> _mailbox;
 
     // How many of these the search derives.
     int derived(SearchColumns& columns, const std::string& name, std::uint32_t first, std::uint32_t last) {
@@ -48,23 +42,6 @@ class SearchColumnsTest : public CppUnit::TestFixture {
     }
 
 public:
-    void setUp() override {
-        _directory = Poco::TemporaryFile::tempName();
-        for (const auto folder : {"cur", "new", "tmp"}) {
-            std::filesystem::create_directories(_directory + "/" + folder);
-        }
-        Mailbox::Options options;
-        options.facts = maildir::makeMemoryFactStore(1 << 20);
-        options.columns = std::make_shared<maildir::Columns>();
-        options.watcher = std::make_shared<maildir::Watcher>(maildir::Watcher::Options());
-        _mailbox = std::make_shared<Mailbox>(_directory, options);
-    }
-
-    void tearDown() override {
-        _mailbox.reset();
-        std::filesystem::remove_all(_directory);
-    }
-
     void derivesOnce() {
         CPPUNIT_ASSERT_EQUAL(1000, searched("FROM", 1, 1000));
         CPPUNIT_ASSERT_EQUAL(0, searched("FROM", 1, 1000));
