@@ -8,7 +8,7 @@
 
 namespace imapd {
 
-// What the view shows with \Deleted: a message that another session marks meanwhile is not this session's to remove
+// What the view shows with \Deleted: a message that another client marks meanwhile is not for this one to remove
 // (promise 2).
 std::vector<Uid> shownAsDeleted(const View& view);
 

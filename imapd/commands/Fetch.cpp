@@ -94,7 +94,7 @@ private:
         if (parsed - _parsedBefore <= sample / 2 && (!readsContent || services.readAhead().isBusy())) return;
         // What is derived is small, contents are held only for a short way.
         const maildir::ReadAhead::Reach reach =
-            readsContent ? maildir::ReadAhead::Reach{8, 16} : maildir::ReadAhead::Reach{16, 64};
+            readsContent ? maildir::ReadAhead::Reach{8, 16} : maildir::ReadAhead::Reach();
         _ahead.emplace(
             services.readAhead(), session.view().sharedMailbox(), _uids,
             [plan = _plan, format = _format, budget = services.contentBudget()](maildir::Mailbox& mailbox, Uid uid) {

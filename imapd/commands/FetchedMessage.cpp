@@ -46,8 +46,7 @@ FetchedMessage::FetchedMessage(Session& session, const FetchPlan& plan, const It
       _format(&format),
       _uid(uid),
       _prepared(std::move(prepared)),
-      _own(_prepared ? nullptr : std::make_unique<MessageContent>(session.view().mailbox(), uid, format.rendering)),
-      _content(_prepared ? *_prepared->content : *_own),
+      _content(_prepared ? *_prepared->content : _own.emplace(session.view().mailbox(), uid, format.rendering)),
       _items(_content, format) {
     prepareParts();
     writeHead(session, tellsFlags);

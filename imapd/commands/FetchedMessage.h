@@ -47,7 +47,7 @@ private:
     const ItemFormat* _format;
     Uid _uid;
     std::optional<PreparedMessage> _prepared;
-    std::unique_ptr<MessageContent> _own;  // where nothing was prepared
+    std::optional<MessageContent> _own;  // where nothing was prepared
     MessageContent& _content;
     DerivedItems _items;
     std::vector<std::shared_ptr<const std::string>> _known;  // for each section: chosen fields derived before, or null

@@ -29,7 +29,7 @@ public:
 
     [[nodiscard]] maildir::Mailbox& mailbox() const { return *_mailbox; }
     [[nodiscard]] std::shared_ptr<maildir::Mailbox> sharedMailbox() const { return _mailbox; }
-    // The view's stake in the mailbox: what this session itself removes need not stay readable for it.
+    // The view's stake in the mailbox: what its own client removes need not stay readable for it.
     [[nodiscard]] const maildir::Viewer* viewer() const { return _viewer.get(); }
     [[nodiscard]] bool isReadOnly() const { return _isReadOnly; }
     // What the session shows; index + 1 is the sequence number.

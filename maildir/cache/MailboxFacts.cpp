@@ -1,21 +1,14 @@
 #include "maildir/cache/MailboxFacts.h"
 
-#include <time.h>
-
 #include <algorithm>
 #include <utility>
 
+#include "maildir/SteadyTime.h"
 #include "maildir/cache/FactCodec.h"
 
 namespace maildir {
 
 namespace {
-
-std::int64_t steadyMilliseconds() {
-    timespec time{};
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
-    return time.tv_sec * std::int64_t{1000} + time.tv_nsec / 1'000'000;
-}
 
 // Whether facts that were remembered of `older` hold for the content that `newer` is of.
 bool isOfSameContent(const FileFacts& older, const FileFacts& newer) {

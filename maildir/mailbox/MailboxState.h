@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "maildir/FileIdentity.h"
+#include "maildir/SteadyTime.h"
 #include "maildir/cache/CacheFolder.h"
 #include "maildir/cache/MailboxFacts.h"
 #include "maildir/mailbox/ChangeFeed.h"
@@ -359,8 +360,6 @@ private:
     mutable std::mutex _publishedMutex;
     std::shared_ptr<const Snapshot> _published;  // guarded by _publishedMutex
 };
-
-std::int64_t steadyMilliseconds();
 
 // Leftovers in tmp/ that nobody touched for 36 hours (as the Maildir format has it) are removed.
 void cleanTmp(const std::string& directory);

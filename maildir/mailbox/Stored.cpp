@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <chrono>
 #include <ctime>
 
 #include "maildir/mailbox/MailboxState.h"
@@ -47,11 +46,6 @@ timespec timeOf(const FolderState& folder) {
 }
 
 }  // namespace
-
-std::int64_t steadyMilliseconds() {
-    const auto time = std::chrono::steady_clock::now().time_since_epoch();
-    return std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
-}
 
 bool Mailbox::State::restoreLocked(bool& isUpToDate) {
     if (!options.cache) return false;

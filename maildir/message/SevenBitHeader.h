@@ -52,10 +52,4 @@ private:
     bool _hasMimeVersion = false, _hasTransferEncoding = false, _hasType = false;
 };
 
-// The value of a field (unfolded, UTF-8) as written after `name` and its colon, with folds; no line end at the end.
-std::string unstructuredField(std::string_view name, std::string_view utf8);
-std::string addressField(std::string_view name, std::string_view utf8);
-// Comments are encoded by themselves: dates, trace fields, message identifiers.
-std::string commentedField(std::string_view name, std::string_view utf8);
-
 }  // namespace maildir

@@ -389,4 +389,20 @@ Poco::Logger& quietLogger() {
     return logger;
 }
 
+std::string certificateHash(const Client& client) {
+    X509* certificate = SSL_get1_peer_certificate(client.ssl());
+    std::array<unsigned char, 32> octets{};
+    X509_digest(certificate, EVP_sha256(), octets.data(), nullptr);
+    X509_free(certificate);
+    return {reinterpret_cast<const char*>(octets.data()), octets.size()};
+}
+
+std::string commonName(const Client& client) {
+    X509* certificate = SSL_get1_peer_certificate(client.ssl());
+    std::array<char, 64> name{};
+    X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, name.data(), name.size());
+    X509_free(certificate);
+    return name.data();
+}
+
 }  // namespace imapd::test

@@ -173,4 +173,8 @@ private:
 
 Poco::Logger& quietLogger();
 
+// Of the certificate that the server showed: SHA-256, and the subject.
+std::string certificateHash(const Client& client);
+std::string commonName(const Client& client);
+
 }  // namespace imapd::test
