@@ -3,7 +3,6 @@
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
 
@@ -16,9 +15,10 @@ import measure  # noqa: E402
 import syncs  # noqa: E402
 import table  # noqa: E402
 from counting import SKIP_STATUS, Counter, Skipped, require  # noqa: E402
+from programs import run_bounded  # noqa: E402
 
 ROWS = ["sync_flags", "bodies_tls", "append_one", "append_syncs", "store_pipelined", "idle_store"]
-SECONDS = 120   # it takes some ten; the machine may be busy
+SECONDS = 240   # it takes some ten; the machine may be busy
 
 
 def summary_counts_what_is_outside_of_literals():
@@ -55,24 +55,33 @@ def syncs_after_ok_do_not_count():
     require(syncs.synced_before_ok(trace) == ["message", "list"], f"{syncs.synced_before_ok(trace)}")
 
 
-def run_the_rows(build):
-    """The figures that bench/run wrote."""
+def run_once(build):
+    """(what bench/run said, the rows that it wrote)"""
     with tempfile.TemporaryDirectory(prefix="md-bench-") as folder:
         os.chmod(folder, 0o755)
         out = os.path.join(folder, "out.json")
-        done = subprocess.run([sys.executable, os.path.join(BENCH, "run"), "--tiny", f"--build={build}", f"--out={out}",
-                               f"--work={folder}", "--rows=" + ",".join(ROWS)],
-                              capture_output=True, text=True, timeout=SECONDS, check=False)
+        done = run_bounded([sys.executable, os.path.join(BENCH, "run"), "--tiny", f"--build={build}", f"--out={out}",
+                            f"--work={folder}", "--rows=" + ",".join(ROWS)], SECONDS)
         if done.returncode == SKIP_STATUS:
             raise Skipped(done.stderr.strip().splitlines()[-1])
-        require(done.returncode == 0, f"status {done.returncode}\n{done.stderr[-2000:]}\n{done.stdout[-2000:]}")
-        require(done.stdout.splitlines()[-1] == f"{len(ROWS)} rows, 0 failed", done.stdout[-500:])
-        require(sorted(os.listdir(folder)) == ["corpora", "out.json"], f"left behind: {os.listdir(folder)}")
+        require(sorted(os.listdir(folder)) == ["corpora", "out.json"], f"{os.listdir(folder)}\n{done.stderr[-4000:]}")
         with open(out, encoding="utf-8") as file:
-            figures = json.load(file)["rows"]
+            return done, json.load(file)["rows"]
+
+
+def run_the_rows(build):
+    """Dovecot is not what is tested: where it alone fails, as it does once in hundreds of starts and stops on a busy
+    machine, the rows are run once more."""
+    done, rows = run_once(build)
+    failures = [text for row in rows.values() for text in row["failed"]]
+    if failures and all(text.startswith("dovecot") for text in failures):
+        print("# once more, since Dovecot failed: " + "; ".join(failures))
+        done, rows = run_once(build)
+    require(done.returncode == 0, f"status {done.returncode}\n{done.stderr[-4000:]}\n{done.stdout[-2000:]}")
+    require(done.stdout.splitlines()[-1] == f"{len(ROWS)} rows, 0 failed", done.stdout[-500:])
     for row in ROWS:
         for server in table.SERVERS:
-            sample = figures[row][server][0]
+            sample = rows[row][server][0]
             require(sample["text"] if row == "append_syncs" else sample["value"] > 0, f"{row}, {server}: {sample}")
 
 

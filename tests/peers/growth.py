@@ -3,7 +3,6 @@
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree as xml
@@ -15,6 +14,7 @@ sys.path[:0] = [os.path.join(TESTS, "lib"), BENCH]
 import growing  # noqa: E402
 import plot  # noqa: E402
 from counting import Counter, require  # noqa: E402
+from programs import run_bounded  # noqa: E402
 
 SECONDS = 240   # it takes some thirty; the machine may be busy
 
@@ -51,9 +51,8 @@ def run_it(build):
     with tempfile.TemporaryDirectory(prefix="md-growth-") as folder:
         os.chmod(folder, 0o755)
         out = os.path.join(folder, "out.json")
-        done = subprocess.run([sys.executable, os.path.join(BENCH, "growth"), "--tiny", f"--build={build}", f"--out={out}",
-                               f"--plots={folder}", f"--work={folder}"],
-                              capture_output=True, text=True, timeout=SECONDS, check=False)
+        done = run_bounded([sys.executable, os.path.join(BENCH, "growth"), "--tiny", f"--build={build}", f"--out={out}",
+                            f"--plots={folder}", f"--work={folder}"], SECONDS)
         require(done.returncode == 0, f"status {done.returncode}\n{done.stderr[-2000:]}\n{done.stdout[-2000:]}")
         require(done.stdout.splitlines()[-1].endswith(" figures, 0 failed"), done.stdout[-500:])
         plots = [f"growth-{name}.svg" for name in growing.PARTS]
