@@ -95,12 +95,8 @@ private:
         // What is derived is small, contents are held only for a short way.
         const maildir::ReadAhead::Reach reach =
             readsContent ? maildir::ReadAhead::Reach{8, 16} : maildir::ReadAhead::Reach();
-        _ahead.emplace(
-            services.readAhead(), session.view().sharedMailbox(), _uids,
-            [plan = _plan, format = _format, budget = services.contentBudget()](maildir::Mailbox& mailbox, Uid uid) {
-                return prepareMessage(mailbox, uid, plan, format, *budget);
-            },
-            reach);
+        _ahead.emplace(services.readAhead(), session.view().sharedMailbox(), _uids,
+                       MessagePreparer(_plan, _format, services.contentMemory()), reach);
     }
 
     // RFC 3501 6.4.5: \Seen is set implicitly, and the change is shown in the response.

@@ -95,9 +95,9 @@ std::string MessageContent::stored(const maildir::Extent& extent) {
     return octets;
 }
 
-void MessageContent::hold(std::uint64_t offset, std::size_t octets) {
+void MessageContent::hold(std::uint64_t offset, std::span<char> memory) {
     (void)file();
-    _file->hold(offset, octets);
+    _file->hold(offset, memory);
 }
 
 void MessageContent::closeIfHeld() {

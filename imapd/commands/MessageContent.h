@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "maildir/mailbox/Mailbox.h"
@@ -32,8 +33,10 @@ public:
     // The stored octets of an extent, cut at maxHeaderOctets.
     std::string stored(const maildir::Extent& extent);
     // As MessageFile does it, with the file of file().
-    void hold(std::uint64_t offset, std::size_t octets);
+    void hold(std::uint64_t offset, std::span<char> memory);
     void closeIfHeld();
+    // Whether no file is open for it.
+    [[nodiscard]] bool isClosed() const { return !_file || _file->descriptor() == -1; }
 
     std::shared_ptr<const std::string> derived(const std::string& key);
     void storeDerived(const std::string& key, std::string bytes);

@@ -10,10 +10,7 @@ namespace {
 
 using maildir::Extent;
 
-// A message counts as so many octets at least: its file may stay open.
-constexpr std::uint64_t leastOctets = 64 * 1024;
-// What is larger is read when it is sent, in pieces.
-constexpr std::uint64_t maxHeldOctets = 128 * 1024;
+constexpr std::size_t maxUsed = 256;  // contents that wait for their end: more than are prepared ahead
 
 struct Range {
     std::uint64_t first = UINT64_MAX, end = 0;
@@ -37,11 +34,16 @@ Range rangeOf(const FetchPlan& plan, const maildir::Structure& structure) {
     return range;
 }
 
-void derive(MessageContent& content, const FetchPlan& plan, const ItemFormat& format) {
+// Into memory, if there is so much; otherwise it is read when it is sent, in pieces.
+void hold(MessageContent& content, std::uint64_t offset, std::uint64_t octets, std::span<char> memory) {
+    if (octets <= memory.size()) content.hold(offset, memory.first(static_cast<std::size_t>(octets)));
+}
+
+void derive(MessageContent& content, const FetchPlan& plan, const ItemFormat& format, std::span<char> memory) {
     DerivedItems items(content, format);
     // One reading of the file serves them all. What is known of its structure makes the rest worth keeping.
     const std::uint64_t octets = content.file().storedOctets();
-    if (!content.knowsStructure() && octets <= maxHeldOctets) content.hold(0, static_cast<std::size_t>(octets));
+    if (!content.knowsStructure()) hold(content, 0, octets, memory);
     (void)content.structure();
     for (const FetchPlan::Part& part : plan.parts) {
         if (!part.derivedKey.empty()) (void)items.headerFields(part);
@@ -54,18 +56,37 @@ void derive(MessageContent& content, const FetchPlan& plan, const ItemFormat& fo
 
 }  // namespace
 
-std::optional<PreparedMessage> prepareMessage(maildir::Mailbox& mailbox, maildir::Uid uid, const FetchPlan& plan,
-                                              const ItemFormat& format, OctetBudget& budget) {
-    auto content = std::make_unique<MessageContent>(mailbox, uid, format.rendering);
-    derive(*content, plan, format);
-    if (!plan.readsContent()) return std::nullopt;
-    const Range range = rangeOf(plan, content->structure());
-    const std::uint64_t held = range.octets() <= maxHeldOctets ? range.octets() : 0;
-    std::optional<OctetBudget::Share> memory = budget.take(std::max(held, leastOctets));
-    if (!memory) return std::nullopt;
-    content->hold(range.first, static_cast<std::size_t>(held));
+UsedContents::UsedContents() {
+    _contents.reserve(maxUsed);  // add() ends a response: it must not fail
+}
+
+void UsedContents::add(std::unique_ptr<MessageContent> content) {
+    const std::lock_guard lock(_mutex);
+    if (_contents.size() < maxUsed && content->isClosed()) _contents.push_back(std::move(content));
+}
+
+void UsedContents::clear() {
+    for (;;) {
+        std::unique_ptr<MessageContent> last;
+        const std::lock_guard lock(_mutex);  // not held any more at the end of `last`
+        if (_contents.empty()) return;
+        last = std::move(_contents.back());
+        _contents.pop_back();
+    }
+}
+
+std::optional<PreparedMessage> MessagePreparer::operator()(maildir::Mailbox& mailbox, maildir::Uid uid) const {
+    _used->clear();
+    std::optional<OctetPool::Block> memory = _pool->take();
+    auto content = std::make_unique<MessageContent>(mailbox, uid, _format.rendering);
+    derive(*content, _plan, _format, memory ? memory->octets() : std::span<char>());
+    if (!_plan.readsContent() || !memory) return std::nullopt;
+    const Range range = rangeOf(_plan, content->structure());
+    if (!content->file().held(range.first, static_cast<std::size_t>(range.octets()))) {
+        hold(*content, range.first, range.octets(), memory->octets());
+    }
     content->closeIfHeld();
-    return PreparedMessage{std::move(content), std::move(*memory)};
+    return PreparedMessage{std::move(*memory), {content.release(), PreparedMessage::Leave{_used}}};
 }
 
 }  // namespace imapd

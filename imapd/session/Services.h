@@ -12,7 +12,7 @@
 
 #include "imapd/session/CommandRow.h"
 #include "imapd/session/JobPool.h"
-#include "imapd/session/OctetBudget.h"
+#include "imapd/session/OctetPool.h"
 #include "imapd/session/Policy.h"
 #include "maildir/mailbox/MailStore.h"
 #include "maildir/mailbox/ReadAhead.h"
@@ -37,7 +37,7 @@ public:
     [[nodiscard]] maildir::MailStore& store() { return *_store; }
     [[nodiscard]] maildir::ReadAhead& readAhead() { return *_readAhead; }
     // For contents of messages that are held until they are sent.
-    [[nodiscard]] const std::shared_ptr<OctetBudget>& contentBudget() const { return _contentBudget; }
+    [[nodiscard]] const std::shared_ptr<OctetPool>& contentMemory() const { return _contentMemory; }
     [[nodiscard]] JobPool& authenticationPool() { return *_pool; }
     // Whether STARTTLS can be offered.
     [[nodiscard]] bool hasTls() const { return _hasTls; }
@@ -68,7 +68,7 @@ private:
     std::shared_ptr<maildir::Watcher> _watcher;
     std::unique_ptr<maildir::MailStore> _store;
     std::unique_ptr<maildir::ReadAhead> _readAhead;
-    const std::shared_ptr<OctetBudget> _contentBudget = std::make_shared<OctetBudget>(std::uint64_t(32) << 20);
+    const std::shared_ptr<OctetPool> _contentMemory = std::make_shared<OctetPool>(std::size_t(128) << 10, 256);
     std::unique_ptr<JobPool> _pool;
     std::mutex _countsMutex;  // guards what follows
     std::map<std::string, std::size_t> _byAddress, _byUserAndAddress, _unauthenticatedByAddress;

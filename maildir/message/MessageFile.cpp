@@ -63,11 +63,10 @@ void MessageFile::readStored(std::uint64_t offset, std::span<char> into) const {
     }
 }
 
-void MessageFile::hold(std::uint64_t offset, std::size_t octets) {
-    if (_heldOffset == offset && _held.size() == octets) return;
-    std::string read(octets, '\0');
-    readStored(offset, read);
-    _held = std::move(read);
+void MessageFile::hold(std::uint64_t offset, std::span<char> memory) {
+    _held = {};
+    readStored(offset, memory);
+    _held = memory;
     _heldOffset = offset;
 }
 
@@ -79,7 +78,7 @@ std::optional<std::string_view> MessageFile::held(std::uint64_t offset, std::siz
     if (offset < _heldOffset || offset - _heldOffset > _held.size()) return std::nullopt;
     const auto at = static_cast<std::size_t>(offset - _heldOffset);
     if (octets > _held.size() - at) return std::nullopt;
-    return std::string_view(_held).substr(at, octets);
+    return std::string_view(_held.data() + at, octets);
 }
 
 Structure MessageFile::structure(StructureLimits limits) const {

@@ -29,11 +29,12 @@ public:
     // Reads exactly `into.size()` stored octets at `offset`. Throws Expunged if the file is shorter, Io.
     void readStored(std::uint64_t offset, std::span<char> into) const;
 
-    // Reads these stored octets into memory, from where they are given from now on. Throws as readStored().
-    void hold(std::uint64_t offset, std::size_t octets);
+    // Reads as many stored octets as there is memory, from where they are given from now on; it lives as long as the
+    // file, and nothing else may be in it. Throws as readStored().
+    void hold(std::uint64_t offset, std::span<char> memory);
     // Closes the file if all of it is held.
     void closeIfHeld();
-    // These stored octets in memory, valid as long as the file; nothing if some are not held.
+    // These stored octets in that memory; nothing if some are not held.
     [[nodiscard]] std::optional<std::string_view> held(std::uint64_t offset, std::size_t octets) const;
 
     // Parses the whole file in blocks.
@@ -46,7 +47,7 @@ private:
     std::string _path;
     std::uint64_t _storedOctets = 0;
     std::int64_t _modificationTime = 0;
-    std::string _held;
+    std::span<char> _held;
     std::uint64_t _heldOffset = 0;
 };
 

@@ -1,7 +1,8 @@
-// prepareMessage(): what is held of a message is what the response takes from its file, within the budget.
+// MessagePreparer: what is held of a message is what the response takes from its file, in memory of the pool.
 #include "imapd/commands/PreparedMessage.h"
 
 #include <cppunit/extensions/HelperMacros.h>
+#include <fcntl.h>
 
 #include "tests/unit/imapd/commands/MailboxFixture.h"
 
@@ -18,15 +19,15 @@ class PreparedMessageTest : public MailboxFixture {
     CPPUNIT_TEST(holdsNoMoreThanIsSent);
     CPPUNIT_TEST(leavesALargeMessageInItsFile);
     CPPUNIT_TEST(derivesWhatIsKept);
-    CPPUNIT_TEST(doesWithoutABudget);
+    CPPUNIT_TEST(doesWithoutMemory);
     CPPUNIT_TEST_SUITE_END();
 
-    std::shared_ptr<OctetBudget> _budget = std::make_shared<OctetBudget>(200 * 1024);
+    std::shared_ptr<OctetPool> _pool = std::make_shared<OctetPool>(128 * 1024, 3);
 
     std::optional<PreparedMessage> prepare(Uid uid, std::vector<FetchItem> items) {
         Fetch fetch;
         fetch.items = std::move(items);
-        return prepareMessage(*_mailbox, uid, FetchPlan::of(fetch, {}), {}, *_budget);
+        return MessagePreparer(FetchPlan::of(fetch, {}), {}, _pool)(*_mailbox, uid);
     }
 
     static FetchItem section(Section::Kind kind, std::vector<std::uint32_t> part = {}) {
@@ -59,6 +60,8 @@ public:
         const std::string first = "--b\n\nfirst\n", second = "--b\n\nsecond part\n", end = "--b--\n";
         const Uid uid = delivered(head + first + second + end);
         auto part = prepare(uid, {section(Section::Whole, {2})});
+        CPPUNIT_ASSERT(part && part->content->file().descriptor() == -1);  // it had to be parsed
+        part = prepare(uid, {section(Section::Whole, {2})});
         CPPUNIT_ASSERT(part && holdsJust(*part, head.size() + first.size() + 5, 11));
         FetchItem beginning = section(Section::Whole, {2});
         beginning.isPartial = true;
@@ -77,7 +80,9 @@ public:
         const Uid uid = delivered("Subject: x\n\n" + std::string(128 * 1024, 'x'));
         auto message = prepare(uid, {section(Section::Whole)});
         CPPUNIT_ASSERT(message && !message->content->file().held(0, 1) && message->content->file().descriptor() >= 0);
+        const int descriptor = message->content->file().descriptor();
         message = prepare(uid, {section(Section::Text)});
+        CPPUNIT_ASSERT_EQUAL(-1, ::fcntl(descriptor, F_GETFD));  // not left open until more is prepared
         CPPUNIT_ASSERT(message && holdsJust(*message, 12, 128 * 1024));
     }
 
@@ -92,11 +97,11 @@ public:
         CPPUNIT_ASSERT(_mailbox->derived(uid, "envelope1"));
     }
 
-    void doesWithoutABudget() {
+    void doesWithoutMemory() {
         const Uid uid = delivered("Subject: x\n\nbody\n");
         std::vector<PreparedMessage> held;
         while (auto message = prepare(uid, {section(Section::Whole)})) held.push_back(std::move(*message));
-        CPPUNIT_ASSERT_EQUAL(std::size_t(3), held.size());  // each counts as 64 KiB at least
+        CPPUNIT_ASSERT_EQUAL(std::size_t(3), held.size());
         held.pop_back();
         CPPUNIT_ASSERT(prepare(uid, {section(Section::Whole)}));
     }

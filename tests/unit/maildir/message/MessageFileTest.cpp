@@ -39,8 +39,11 @@ class MessageFileTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(otherLineEndsThanPromisedAreExpunged);
     CPPUNIT_TEST_SUITE_END();
 
-    static void hold(MessageFile& file, std::uint64_t offset, std::size_t octets) {
-        file.hold(offset, octets);
+    std::string _memory;
+
+    void hold(MessageFile& file, std::uint64_t offset, std::size_t octets) {
+        _memory.assign(octets, '\0');
+        file.hold(offset, _memory);
         CPPUNIT_ASSERT_EQUAL(octets, file.held(offset, octets)->size());
     }
 
@@ -143,7 +146,7 @@ public:
         const TemporaryMessage message("0123456789");
         MessageFile file = message.open();
         CPPUNIT_ASSERT_EQUAL(static_cast<int>(ErrorKind::Expunged),
-                             static_cast<int>(kindThrown([&] { file.hold(5, 6); })));
+                             static_cast<int>(kindThrown([&] { hold(file, 5, 6); })));
         hold(file, 0, 9);
         file.closeIfHeld();
         CPPUNIT_ASSERT(file.descriptor() >= 0);

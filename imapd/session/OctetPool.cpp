@@ -1,0 +1,40 @@
+#include "imapd/session/OctetPool.h"
+
+#include <algorithm>
+#include <iterator>
+
+namespace imapd {
+
+namespace {
+constexpr std::size_t keptBlocks = 16;  // when none is taken
+}  // namespace
+
+std::optional<OctetPool::Block> OctetPool::take() {
+    Memory memory;
+    {
+        const std::lock_guard lock(_mutex);
+        if (_left == 0) return std::nullopt;
+        --_left;
+        if (!_unused.empty()) {
+            memory = std::move(_unused.back());
+            _unused.pop_back();
+        }
+    }
+    Block block(shared_from_this(), std::move(memory));  // given back, should there be no memory
+    if (!block._memory) {
+        block._memory = std::make_unique_for_overwrite<char[]>(_blockOctets);  // NOLINT(modernize-avoid-c-arrays)
+    }
+    return block;
+}
+
+void OctetPool::giveBack(Memory memory) {
+    std::vector<Memory> freed;
+    const std::lock_guard lock(_mutex);  // not held any more at the end of `freed`
+    if (memory) _unused.push_back(std::move(memory));
+    if (++_left < _blocks || _unused.size() <= keptBlocks) return;
+    freed.swap(_unused);
+    std::move(freed.end() - keptBlocks, freed.end(), std::back_inserter(_unused));
+    freed.resize(freed.size() - keptBlocks);
+}
+
+}  // namespace imapd
