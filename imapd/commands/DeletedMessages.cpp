@@ -1,6 +1,5 @@
 #include "imapd/commands/DeletedMessages.h"
 
-#include <algorithm>
 #include <span>
 
 namespace imapd {
@@ -17,12 +16,9 @@ std::vector<Uid> shownAsDeleted(const View& view) {
 }
 
 bool DeletedMessages::remove(const View& view, const TimeSlice& slice) {
-    constexpr std::size_t batch = 128;
-    while (_next < _uids.size()) {
+    while (!_batches.isOver()) {
         if (slice.isOver()) return false;
-        const std::size_t count = std::min(batch, _uids.size() - _next);
-        view.mailbox().expunge(std::span(_uids).subspan(_next, count), true, view.viewer());
-        _next += count;
+        _batches.next([&](std::span<const Uid> uids) { view.mailbox().expunge(uids, true, view.viewer()); });
     }
     return true;
 }

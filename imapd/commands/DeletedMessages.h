@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "imapd/commands/Batches.h"
 #include "imapd/commands/TimeSlice.h"
 #include "imapd/session/View.h"
 
@@ -15,14 +16,13 @@ std::vector<Uid> shownAsDeleted(const View& view);
 class DeletedMessages {
 public:
     // Those of `uids` that still carry \Deleted when their turn comes.
-    explicit DeletedMessages(std::vector<Uid> uids) : _uids(std::move(uids)) {}
+    explicit DeletedMessages(std::vector<Uid> uids) : _batches(std::move(uids)) {}
 
     // True once all are removed from the view's mailbox. Throws maildir::Error.
     bool remove(const View& view, const TimeSlice& slice);
 
 private:
-    std::vector<Uid> _uids;
-    std::size_t _next = 0;
+    Batches _batches;
 };
 
 }  // namespace imapd

@@ -1,7 +1,6 @@
 #include "imapd/commands/Move.h"
 
-#include <algorithm>
-
+#include "imapd/commands/Batches.h"
 #include "imapd/commands/CopyUid.h"
 #include "imapd/commands/TimeSlice.h"
 #include "imapd/response/ErrorReply.h"
@@ -15,22 +14,19 @@ using maildir::Mailbox;
 
 namespace {
 
-constexpr std::size_t batch = 128;  // messages moved by one call: a step stays short
-
 class MoveExecution : public Execution {
 public:
     MoveExecution(std::shared_ptr<Mailbox> target, std::vector<Uid> uids)
-        : _target(std::move(target)), _uids(std::move(uids)) {}
+        : _target(std::move(target)), _batches(std::move(uids)) {}
 
     Progress step(Session& session) override {
         const TimeSlice slice;
         try {
-            while (_next < _uids.size()) {
+            const View& view = session.view();
+            while (!_batches.isOver()) {
                 if (slice.isOver()) return Progress::Again;
-                const std::size_t count = std::min(batch, _uids.size() - _next);
-                const View& view = session.view();
-                add(_target->moveFrom(view.mailbox(), std::span(_uids).subspan(_next, count), view.viewer()));
-                _next += count;
+                _batches.next(
+                    [&](std::span<const Uid> uids) { add(_target->moveFrom(view.mailbox(), uids, view.viewer())); });
             }
         } catch (const maildir::Error& error) {
             session.log(std::string("MOVE: ") + error.what());
@@ -65,8 +61,7 @@ private:
     }
 
     std::shared_ptr<Mailbox> _target;
-    std::vector<Uid> _uids;
-    std::size_t _next = 0;
+    Batches _batches;
     CopyResult _moved;
     std::string _codeOfReply;  // RFC 4315 3: in the tagged OK, where untagged ones carry no codes (row V0050)
     std::optional<Reply> _failure;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "imapd/commands/Batches.h"
 #include "imapd/commands/FlagNames.h"
 #include "imapd/commands/TimeSlice.h"
 #include "imapd/session/Session.h"
@@ -14,8 +15,6 @@ using maildir::Record;
 using maildir::RecordRef;
 
 namespace {
-
-constexpr std::size_t batch = 128;  // messages changed by one call: a step stays short
 
 FlagChange::Mode modeOf(Store::Mode mode) {
     switch (mode) {
@@ -32,7 +31,7 @@ FlagChange::Mode modeOf(Store::Mode mode) {
 class StoreExecution : public Execution {
 public:
     StoreExecution(const Store& store, NamedFlags named, std::vector<Uid> uids, const ShownKeywords& shown)
-        : _isUid(store.isUid), _isSilent(store.isSilent), _uids(std::move(uids)) {
+        : _isUid(store.isUid), _isSilent(store.isSilent), _batches(std::move(uids)) {
         _change.mode = modeOf(store.mode);
         _change.flags = named.flags;
         _change.keywords = std::move(named.keywords);
@@ -41,14 +40,13 @@ public:
 
     Progress step(Session& session) override {
         const TimeSlice slice;
-        while (_next < _uids.size()) {
+        while (!_batches.isOver()) {
             if (session.outputIsFull() || slice.isOver()) return Progress::Again;
-            const std::size_t count = std::min(batch, _uids.size() - _next);
-            const std::span<const Uid> now(_uids.data() + _next, count);
-            const FlagChangeResult result = session.view().mailbox().changeFlags(now, _change);
-            if (!result.expunged.empty()) _someGone = true;
-            tell(session, now, *result.after);
-            _next += count;
+            _batches.next([&](std::span<const Uid> uids) {
+                const FlagChangeResult result = session.view().mailbox().changeFlags(uids, _change);
+                if (!result.expunged.empty()) _someGone = true;
+                tell(session, uids, *result.after);
+            });
         }
         return Progress::Done;
     }
@@ -102,8 +100,7 @@ private:
 
     bool _isUid, _isSilent;
     FlagChange _change;
-    std::vector<Uid> _uids;
-    std::size_t _next = 0;
+    Batches _batches;
     bool _someGone = false;
 };
 
