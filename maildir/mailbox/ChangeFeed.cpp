@@ -33,16 +33,18 @@ bool ChangeFeed::hasPending() const {
 
 void ChangeFeed::expect(FileEvent::Kind kind, bool isInNew, std::string_view name) {
     const std::lock_guard lock(_mutex);
-    if (_isWatched) _expected.insert(mark(kind, isInNew, name));
+    if (!_isWatched) return;
+    if (_expected.size() == ExpectedEvents::most) {
+        _expected.clear();
+        _pending = {true, {}};
+    }
+    _expected.add(mark(kind, isInNew, name));
 }
 
 void ChangeFeed::unexpect(FileEvent::Kind kind, bool isInNew, std::string_view name) {
     const std::lock_guard lock(_mutex);
     if (!_isWatched) return;
-    if (const auto found = _expected.find(mark(kind, isInNew, name)); found != _expected.end())
-        _expected.erase(found);
-    else
-        _pending = {true, {}};
+    if (!_expected.take(mark(kind, isInNew, name))) _pending = {true, {}};
 }
 
 void ChangeFeed::setWatched(bool isWatched) {
@@ -87,10 +89,7 @@ void ChangeFeed::wakeViewers() {
 
 void ChangeFeed::noteEvent(FileEvent::Kind kind, bool isInNew, std::string_view name) {
     const std::lock_guard lock(_mutex);
-    if (const auto own = _expected.find(mark(kind, isInNew, name)); own != _expected.end()) {
-        _expected.erase(own);
-        return;
-    }
+    if (_expected.take(mark(kind, isInNew, name))) return;
     if (_pending.everything) return;
     if (_pending.events.size() >= maxPending) {
         _pending = {true, {}};

@@ -8,9 +8,9 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
+#include "maildir/mailbox/ExpectedEvents.h"
 #include "maildir/watch/Watcher.h"
 
 namespace maildir {
@@ -64,7 +64,7 @@ private:
     Pending _pending;
     bool _isTaken = false;
     bool _isWatched = false;
-    std::unordered_multiset<std::uint64_t> _expected;  // hashes
+    ExpectedEvents _expected;  // hashes
     std::unordered_map<const Viewer*, Watching> _viewers;
 };
 

@@ -13,6 +13,7 @@ class ChangeFeedTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(keepsQuietAboutOurOwnDoing);
     CPPUNIT_TEST(looksAtAllWhenAnEventWasTakenForOurs);
     CPPUNIT_TEST(looksAtAllAfterTooManyEvents);
+    CPPUNIT_TEST(looksAtAllWhenExpectedEventsDoNotCome);
     CPPUNIT_TEST(remembersWhatViewersShow);
     CPPUNIT_TEST_SUITE_END();
 
@@ -58,6 +59,18 @@ public:
         for (int i = 0; i < 30000; ++i) _feed.noteEvent(FileEvent::Appeared, true, std::to_string(i));
         const ChangeFeed::Pending pending = _feed.take();
         CPPUNIT_ASSERT(pending.everything && pending.events.empty());
+    }
+
+    void looksAtAllWhenExpectedEventsDoNotCome() {
+        for (std::size_t i = 0; i < ExpectedEvents::most; ++i) _feed.expect(FileEvent::Appeared, true, "lost");
+        CPPUNIT_ASSERT(!_feed.hasPending());
+        _feed.expect(FileEvent::Appeared, true, "a");
+        CPPUNIT_ASSERT(_feed.take().everything);
+        _feed.settle();
+        _feed.noteEvent(FileEvent::Appeared, true, "a");
+        CPPUNIT_ASSERT(!_feed.hasPending());
+        _feed.noteEvent(FileEvent::Appeared, true, "lost");
+        CPPUNIT_ASSERT(_feed.hasPending());
     }
 
     void remembersWhatViewersShow() {
