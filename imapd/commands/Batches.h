@@ -18,17 +18,19 @@ public:
     using Duration = std::chrono::steady_clock::duration;
     static constexpr std::size_t least = 32, first = 128, most = 1024;
 
-    explicit Batches(std::vector<maildir::Uid> uids) : _uids(std::move(uids)) {}
+    // atMost: by one call, where what it answers is gathered in memory.
+    explicit Batches(std::vector<maildir::Uid> uids, std::size_t atMost = most)
+        : _uids(std::move(uids)), _atMost(atMost) {}
 
     [[nodiscard]] bool isOver() const { return _next == _uids.size(); }
 
     // Calls with the next ones, a span; they are still the next ones if it throws.
     template <class Change>
     void next(const Change& change) {
-        const std::size_t count = std::min(_size, _uids.size() - _next);
+        const std::size_t count = std::min({_size, _atMost, _uids.size() - _next});
         const auto began = std::chrono::steady_clock::now();
         change(std::span<const maildir::Uid>(_uids).subspan(_next, count));
-        _size = sizeAfter(_size, std::chrono::steady_clock::now() - began);
+        _size = sizeAfter(count, std::chrono::steady_clock::now() - began);
         _next += count;
     }
 
@@ -42,6 +44,7 @@ public:
 private:
     std::vector<maildir::Uid> _uids;
     std::size_t _next = 0, _size = first;
+    const std::size_t _atMost;
 };
 
 }  // namespace imapd

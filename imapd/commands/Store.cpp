@@ -16,6 +16,9 @@ using maildir::RecordRef;
 
 namespace {
 
+// Messages whose flags are told together: a line has some kilobytes, if they carry many keywords.
+constexpr std::size_t toldAtOnce = 128;
+
 FlagChange::Mode modeOf(Store::Mode mode) {
     switch (mode) {
         case Store::Replace:
@@ -31,7 +34,7 @@ FlagChange::Mode modeOf(Store::Mode mode) {
 class StoreExecution : public Execution {
 public:
     StoreExecution(const Store& store, NamedFlags named, std::vector<Uid> uids, const ShownKeywords& shown)
-        : _isUid(store.isUid), _isSilent(store.isSilent), _batches(std::move(uids)) {
+        : _isUid(store.isUid), _isSilent(store.isSilent), _batches(std::move(uids), toldAtOnce) {
         _change.mode = modeOf(store.mode);
         _change.flags = named.flags;
         _change.keywords = std::move(named.keywords);

@@ -13,6 +13,7 @@ using std::chrono::milliseconds;
 class BatchesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(BatchesTest);
     CPPUNIT_TEST(givesEachMessageOnce);
+    CPPUNIT_TEST(givesNoMoreThanAsked);
     CPPUNIT_TEST(givesThoseThatFailedAgain);
     CPPUNIT_TEST(sizeFollowsTime);
     CPPUNIT_TEST_SUITE_END();
@@ -36,6 +37,14 @@ public:
             }
             CPPUNIT_ASSERT(given == upTo(count));
         }
+    }
+
+    void givesNoMoreThanAsked() {
+        Batches batches(upTo(1000), 100);
+        for (int call = 0; call < 10; ++call) {
+            batches.next([](std::span<const Uid> uids) { CPPUNIT_ASSERT_EQUAL(std::size_t(100), uids.size()); });
+        }
+        CPPUNIT_ASSERT(batches.isOver());
     }
 
     void givesThoseThatFailedAgain() {
