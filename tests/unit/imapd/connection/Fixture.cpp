@@ -1,5 +1,6 @@
 #include "tests/unit/imapd/connection/Fixture.h"
 
+#include <cppunit/extensions/HelperMacros.h>
 #include <malloc.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -403,6 +404,14 @@ std::string commonName(const Client& client) {
     X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, name.data(), name.size());
     X509_free(certificate);
     return name.data();
+}
+
+void resume(Client& client, const Client& before, int version) {
+    SSL_SESSION* session = SSL_get1_session(before.ssl());
+    client.startTls(session, version);
+    SSL_SESSION_free(session);
+    client.readLine();
+    CPPUNIT_ASSERT_EQUAL(1, SSL_session_reused(client.ssl()));
 }
 
 }  // namespace imapd::test

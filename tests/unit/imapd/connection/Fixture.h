@@ -176,5 +176,7 @@ Poco::Logger& quietLogger();
 // Of the certificate that the server showed: SHA-256, and the subject.
 std::string certificateHash(const Client& client);
 std::string commonName(const Client& client);
+// Goes on with the TLS session of `before`, up to the greeting.
+void resume(Client& client, const Client& before, int version);
 
 }  // namespace imapd::test

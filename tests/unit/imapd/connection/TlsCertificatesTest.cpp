@@ -102,12 +102,8 @@ public:
             CPPUNIT_ASSERT(server.probe.lastPeer().tls.clientCertificate.has_value());
             CPPUNIT_ASSERT_EQUAL(std::string("anna"), server.probe.lastPeer().tls.clientCertificate->commonName);
             // Who it is goes with the session.
-            SSL_SESSION* session = SSL_get1_session(anna.ssl());
             Client resumed(server.secureAddress());
-            resumed.startTls(session, version);
-            SSL_SESSION_free(session);
-            resumed.readLine();
-            CPPUNIT_ASSERT_EQUAL(1, SSL_session_reused(resumed.ssl()));
+            resume(resumed, anna, version);
             CPPUNIT_ASSERT_EQUAL(std::string("anna"), server.probe.lastPeer().tls.clientCertificate->commonName);
 
             Client stranger(server.secureAddress());

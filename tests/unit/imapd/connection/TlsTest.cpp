@@ -94,12 +94,8 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t(12), SSL_get_finished(client.ssl(), finished.data(), finished.size()));
         CPPUNIT_ASSERT(std::string(finished.data(), 12) == tls.uniqueBinding);
         CPPUNIT_ASSERT(certificateHash(client) == tls.endPointBinding);
-        SSL_SESSION* session = SSL_get1_session(client.ssl());
         Client resumed(server.secureAddress());
-        resumed.startTls(session, TLS1_2_VERSION);
-        SSL_SESSION_free(session);
-        resumed.readLine();
-        CPPUNIT_ASSERT_EQUAL(1, SSL_session_reused(resumed.ssl()));
+        resume(resumed, client, TLS1_2_VERSION);
         // The server's Finished comes first then.
         CPPUNIT_ASSERT_EQUAL(std::size_t(12), SSL_get_peer_finished(resumed.ssl(), finished.data(), finished.size()));
         CPPUNIT_ASSERT(std::string(finished.data(), 12) == server.probe.lastPeer().tls.uniqueBinding);
