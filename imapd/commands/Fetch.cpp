@@ -90,7 +90,7 @@ private:
         if (_next == 0 || _uids.size() <= 2 * sample) return;
         const bool readsContent = _plan.readsContent();
         Services& services = session.services();
-        // To hand over what needs no parsing costs a fifth more: for a core that has nothing else to do.
+        // To hand over what needs no parsing costs more in all: for a core that has nothing else to do.
         if (parsed - _parsedBefore <= sample / 2 && (!readsContent || services.readAhead().isBusy())) return;
         // What is derived is small, contents are held only for a short way.
         const maildir::ReadAhead::Reach reach =

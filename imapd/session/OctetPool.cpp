@@ -1,13 +1,15 @@
 #include "imapd/session/OctetPool.h"
 
-#include <algorithm>
-#include <iterator>
-
 namespace imapd {
 
 namespace {
 constexpr std::size_t keptBlocks = 16;  // when none is taken
 }  // namespace
+
+OctetPool::OctetPool(std::size_t blockOctets, std::size_t blocks)
+    : _blockOctets(blockOctets), _blocks(blocks), _left(blocks) {
+    _unused.reserve(blocks);  // giving back must not fail
+}
 
 std::optional<OctetPool::Block> OctetPool::take() {
     Memory memory;
@@ -28,13 +30,9 @@ std::optional<OctetPool::Block> OctetPool::take() {
 }
 
 void OctetPool::giveBack(Memory memory) {
-    std::vector<Memory> freed;
-    const std::lock_guard lock(_mutex);  // not held any more at the end of `freed`
+    const std::lock_guard lock(_mutex);
     if (memory) _unused.push_back(std::move(memory));
-    if (++_left < _blocks || _unused.size() <= keptBlocks) return;
-    freed.swap(_unused);
-    std::move(freed.end() - keptBlocks, freed.end(), std::back_inserter(_unused));
-    freed.resize(freed.size() - keptBlocks);
+    if (++_left == _blocks && _unused.size() > keptBlocks) _unused.resize(keptBlocks);
 }
 
 }  // namespace imapd

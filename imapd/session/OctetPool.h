@@ -17,8 +17,7 @@ class OctetPool : public std::enable_shared_from_this<OctetPool> {
     using Memory = std::unique_ptr<char[]>;  // NOLINT(modernize-avoid-c-arrays): not filled with zeros first
 
 public:
-    OctetPool(std::size_t blockOctets, std::size_t blocks)
-        : _blockOctets(blockOctets), _blocks(blocks), _left(blocks) {}
+    OctetPool(std::size_t blockOctets, std::size_t blocks);
 
     [[nodiscard]] std::size_t blockOctets() const { return _blockOctets; }
 

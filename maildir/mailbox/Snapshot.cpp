@@ -28,10 +28,9 @@ void Chunk::addRun(const Chunk& other, std::size_t first, std::size_t last) {
     // Names stand in the order of the records: all of them are copied at once.
     const std::size_t from = records[first].nameOffset;
     const std::size_t to = records[last - 1].nameOffset + std::size_t(records[last - 1].nameOctets);
-    if (_records.empty()) {  // most changes are small: the result has as much as the other, and some names are longer
-        constexpr std::size_t moreOctets = 512;
+    if (_records.empty()) {  // most changes are small: the result has as much as the other
         _records.reserve(records.size());
-        _names.reserve(other._names.size() + moreOctets);
+        _names.reserve(other._names.size());
     }
     const std::size_t base = _names.size();
     _names.append(other._names, from, to - from);
