@@ -6,6 +6,7 @@ exactly what must exist at the end. While they work, the clients check their own
 EXPUNGE, never inside FETCH, STORE and SEARCH (RFC 3501 7.4.1), and a UID keeps its content.
 """
 
+import collections
 import os
 import random
 import threading
@@ -21,6 +22,20 @@ MOST_OWNED = 40       # by one client in one mailbox
 def mark_in(octets):
     """The id in a message, whose first header field it is."""
     return octets.split(b":", 1)[1].split(b"\r\n")[0].strip().decode()
+
+
+def names_by_uid(server, user, mailbox, uids):
+    """{uid: name of the file in cur/}, of those that one listing of the folder has (it may miss a file that is renamed)."""
+    folder = server.maildir(user) + {"INBOX": "", "A": "/.A", "A/B": "/.A.B"}[mailbox]
+    names = {name.partition(":2,")[0]: name for name in os.listdir(folder + "/cur")}
+    bases = {}
+    with open(folder + "/dovecot-uidlist", encoding="utf-8") as file:
+        next(file)
+        for row in file:
+            uid, _, rest = row.rstrip("\n").partition(" ")
+            if int(uid) in uids:
+                bases[int(uid)] = rest[rest.index(":") + 1:].partition(":2,")[0]
+    return {uid: names[base] for uid, base in bases.items() if base in names}
 
 
 def make_mailboxes(server):
@@ -46,8 +61,8 @@ class Model:
         self.renumbered = {}
 
     def note(self, mark, *event):
-        """For the report: what happened to a message, in order."""
-        self.history.setdefault(mark, []).append((round(time.monotonic() % 1000, 3), *event))
+        """For the report: the last that happened to a message, in order."""
+        self.history.setdefault(mark, collections.deque(maxlen=40)).append((round(time.monotonic() % 1000, 3), *event))
 
     def add(self, user, mailbox, uid, mark):
         with self.lock:
@@ -264,12 +279,23 @@ class Worker:
         uids = self.some_owned()
         if not uids:
             return
-        sign = self.random.choice("+-")
+        wanted = self.random.choice("+-") == "+"
         self.doing = ("store", self.mailbox, uids)
-        self.command("UID STORE", ",".join(map(str, uids)), sign + "FLAGS (\\Flagged)")
+        result = self.command("UID STORE", ",".join(map(str, uids)), ("+" if wanted else "-") + "FLAGS (\\Flagged)")
+        names = names_by_uid(self.server, self.user, self.mailbox, uids)
+        undone = {uid: names[uid] for uid in uids if uid in names and ("F" in names[uid].partition(":2,")[2]) != wanted}
+        if self.server.name != "dovecot":
+            require(result.status == "OK", f"STORE in messages that only this client may remove: {result!r}")
+            require(not undone, f"OK of STORE before it is done: {undone}")
+        elif result.status != "OK" or undone:
+            print(f"# Dovecot answered {result!r} to STORE of {uids} in {self.mailbox} and left {undone}", flush=True)
         with self.model.lock:
             for uid in uids:
-                self.model.flagged[(self.user, self.mailbox, uid)] = sign == "+"
+                key = (self.user, self.mailbox, uid)
+                self.model.note(self.model.alive[key], "flagged" if wanted else "not flagged", *key, self.server.name)
+                self.model.flagged[key] = wanted
+                if result.status != "OK" or uid in undone:
+                    del self.model.flagged[key]
 
     def store_by_number(self):
         if self.view:
@@ -431,6 +457,8 @@ def compare(counter, when, found, model):
             wrong.append((user, sorted(set(wanted) ^ set(got))[:3], len(got) - len(set(got))))
     counter.check(f"{when}: every delivery is there once", not wrong, str(wrong[:5]))
     flags = {k: v for k, v in model.flagged.items() if k in found and (b"\\flagged" in found[k][1]) != v}
+    for key in flags:
+        print(f"#   {key}: {sorted(found[key][1])}: {model.history.get(model.alive.get(key))}")
     counter.check(f"{when}: flags are as last set ({len(model.flagged)})", not flags, f"{len(flags)}: {sample(flags)}")
     waves = {(*k, word): v for (k, word), v in model.waves.items() if k in found and (word in found[k][1]) != v}
     counter.check(f"{when}: so are those that many set at once ({len(model.waves)})", not waves,
