@@ -133,7 +133,7 @@ std::vector<Uid> Mailbox::State::changeFlagsLocked(const std::vector<Uid>& uids,
 
 FlagChangeResult Mailbox::changeFlags(std::span<const Uid> uids, const FlagChange& change) {
     const std::lock_guard lock(_state->writer);
-    _state->catchUpLocked();
+    _state->catchUpWithEventsLocked();
     const KeywordSet set = _state->keywordSetLocked(change.keywords, change.mode != FlagChange::Remove);
     std::optional<State::ListLock> listLock;
     if (hasLateKeywords(set) || (change.mode == FlagChange::Replace && _state->keywords->size() > keywordLetters)) {

@@ -175,9 +175,16 @@ void Mailbox::State::refreshLocked() {
 void Mailbox::State::catchUpLocked() {
     prepareLocked();
     if (!isWatched) return;
+    requireInPlaceLocked();
+    catchUpWithEventsLocked();
+}
+
+void Mailbox::State::catchUpWithEventsLocked() {
+    prepareLocked();
+    if (!isWatched) return;
     const auto began = std::chrono::steady_clock::now();
     options.watcher->drain();
-    refreshLocked();
+    if (!isAsKnown()) refreshLocked();
     lookedAt = began;
 }
 

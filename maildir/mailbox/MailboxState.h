@@ -212,6 +212,9 @@ struct Mailbox::State {
     void prepareLocked();
     // Hands out what the kernel knows and applies it, where the mailbox is watched; no look at the disk otherwise.
     void catchUpLocked();
+    // As catchUpLocked(), for a change that the names of files alone decide: that the directory is another one is found
+    // when there is no such file in it.
+    void catchUpWithEventsLocked();
     void lookAtAllLocked();
     void lookUnderListLockLocked();
     // False: the events do not tell enough, all has to be looked at.
