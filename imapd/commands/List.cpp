@@ -41,7 +41,7 @@ void eachSuperior(const MailboxName& name, Function&& function) {
     }
 }
 
-Candidates gather(const UserMail& mail, const ClientNames& names, bool needsSubscriptions) {
+Candidates existing(const UserMail& mail) {
     Candidates candidates;
     for (const MailboxEntry& entry : mail.tree().list()) {
         Candidate& candidate = candidates[entry.name];
@@ -52,11 +52,16 @@ Candidates gather(const UserMail& mail, const ClientNames& names, bool needsSubs
     if (mail.prefix().size() == 6 && mail.nameOf(mail.prefix().substr(0, 5)).isInbox() && candidates.size() > 1) {
         candidates[MailboxName::inbox()].hasChildren = true;
     }
-    if (needsSubscriptions) {
-        for (const MailboxName& name : mail.tree().subscriptions()) {
-            candidates[candidates.contains(name) ? name : names.meant(name).value_or(name)].isSubscribed = true;
-        }
+    return candidates;
+}
+
+void addSubscribed(Candidates& candidates, const UserMail& mail, const ClientNames& names) {
+    for (const MailboxName& name : mail.tree().subscriptions()) {
+        candidates[candidates.contains(name) ? name : names.meant(name).value_or(name)].isSubscribed = true;
     }
+}
+
+void addSuperiors(Candidates& candidates) {
     std::vector<std::pair<MailboxName, Candidate>> all(candidates.begin(), candidates.end());
     for (const auto& [name, candidate] : all) {
         eachSuperior(
@@ -67,6 +72,22 @@ Candidates gather(const UserMail& mail, const ClientNames& names, bool needsSubs
                 superior.hasSubscribedChildren = superior.hasSubscribedChildren || isSubscribed;
             });
     }
+}
+
+Candidates listed(const UserMail& mail, const ClientNames& names, bool needsSubscriptions) {
+    Candidates candidates = existing(mail);
+    if (needsSubscriptions) addSubscribed(candidates, mail, names);
+    addSuperiors(candidates);
+    return candidates;
+}
+
+// Whether they exist is nothing that LSUB tells, and costs a look at every folder: only where several names can mean a
+// mailbox is it one to know which.
+Candidates subscribed(const UserMail& mail, const ClientNames& names) {
+    Candidates candidates;
+    if (!names.areExact()) candidates = existing(mail);
+    addSubscribed(candidates, mail, names);
+    addSuperiors(candidates);
     return candidates;
 }
 
@@ -117,7 +138,7 @@ public:
           _response(std::move(response)),
           _patterns(patternsOf(session.mail(), _command.reference, _command.patterns)),
           _names(session.mail().clientNames()),
-          _candidates(inOrder(gather(session.mail(), _names, _command.selectSubscribed || _command.returnSubscribed))),
+          _candidates(inOrder(listed(session.mail(), _names, _command.selectSubscribed || _command.returnSubscribed))),
           _specialUses(session.mail().specialUses()) {}
 
     Progress step(Session& session) override {
@@ -244,7 +265,7 @@ std::unique_ptr<Execution> startLsub(Session& session, Arguments&& arguments) {
     const ListPattern pattern(mail.comparable(command.reference + command.pattern), mail.delimiter());
     const ClientNames names = mail.clientNames();
     const bool stopsAtLevels = !command.pattern.empty() && command.pattern.back() == '%';
-    for (const auto& [name, candidate] : inOrder(gather(mail, names, true))) {
+    for (const auto& [name, candidate] : inOrder(subscribed(mail, names))) {
         // A level above subscribed names is listed as \Noselect where the pattern ends at levels (RFC 3501 6.3.9).
         const bool isLevel = stopsAtLevels && candidate.hasSubscribedChildren;
         if (!candidate.isSubscribed && !isLevel) continue;

@@ -31,6 +31,7 @@ public:
     ClientNames() = default;
     ClientNames(const std::vector<maildir::MailboxEntry>& entries, Rules rules);
 
+    [[nodiscard]] bool areExact() const { return _rules.areExact(); }
     // The mailbox, or level above some, that the name means; nothing: none, or several.
     [[nodiscard]] std::optional<maildir::MailboxName> meant(const maildir::MailboxName& name) const;
     [[nodiscard]] bool isAmbiguous(const maildir::MailboxName& name) const;

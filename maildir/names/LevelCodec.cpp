@@ -191,17 +191,19 @@ bool LevelCodec::canBeComponent(std::string_view component) const {
     return component.find('.') == std::string_view::npos;
 }
 
-bool LevelCodec::mustBeShownRaw(std::string_view component, bool isAlone) const {
-    const auto level = decodeCanonical(component);
-    if (!level || (isAlone && isSpelledInbox(*level))) return true;
+// The level that the component is shown as, unless that is a raw one.
+std::optional<std::string> LevelCodec::ordinaryLevel(std::string_view component, bool isAlone) const {
+    auto level = decodeCanonical(component);
+    if (!level || (isAlone && isSpelledInbox(*level))) return std::nullopt;
     // Ends: what a raw level stands for is shorter than the component that encodes this level.
-    return shownRaw(*level, isAlone).has_value();
+    if (shownRaw(*level, isAlone)) return std::nullopt;
+    return level;
 }
 
 // The component that has to be shown as this raw level; nothing if the level is an ordinary one.
 std::optional<std::string> LevelCodec::shownRaw(std::string_view level, bool isAlone) const {
     auto component = componentInRaw(level);
-    if (!component || !canBeComponent(*component) || !mustBeShownRaw(*component, isAlone)) return std::nullopt;
+    if (!component || !canBeComponent(*component) || ordinaryLevel(*component, isAlone)) return std::nullopt;
     return component;
 }
 
@@ -211,8 +213,8 @@ std::optional<std::string> LevelCodec::componentOf(std::string_view level, bool 
 }
 
 std::string LevelCodec::levelOf(std::string_view component, bool isAlone) const {
-    if (mustBeShownRaw(component, isAlone)) return rawLevel(component);
-    return *decodeCanonical(component);
+    auto level = ordinaryLevel(component, isAlone);
+    return level ? std::move(*level) : rawLevel(component);
 }
 
 }  // namespace maildir

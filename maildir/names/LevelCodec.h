@@ -35,7 +35,7 @@ private:
     [[nodiscard]] bool usesUtf7() const;
     [[nodiscard]] std::optional<std::string> encode(std::string_view level) const;
     [[nodiscard]] std::optional<std::string> decode(std::string_view component) const;
-    [[nodiscard]] bool mustBeShownRaw(std::string_view component, bool isAlone) const;
+    [[nodiscard]] std::optional<std::string> ordinaryLevel(std::string_view component, bool isAlone) const;
     [[nodiscard]] std::optional<std::string> shownRaw(std::string_view level, bool isAlone) const;
 
     Layout _layout;

@@ -21,9 +21,10 @@ namespace {
 // In the root's tmp/: no reader of either layout takes what is there for a mailbox.
 constexpr std::string_view deletedPrefix = "maildock-deleted.";
 
-bool isDirectory(const std::string& path) {
+// path: absolute, or relative to the open directory `from`.
+bool isDirectory(const std::string& path, int from = AT_FDCWD) {
     struct stat status {};
-    return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+    return ::fstatat(from, path.c_str(), &status, 0) == 0 && S_ISDIR(status.st_mode);
 }
 
 std::string parentOf(const std::string& path) {
@@ -122,9 +123,11 @@ void MailTree::ensureRoot() const {
 
 std::vector<MailboxEntry> MailTree::list() const {
     std::map<MailboxName, bool> isSelectable;
+    // Open, so that the kernel walks the path to it once. One that can't be opened has no directories below either.
+    const FileDescriptor root(::open(_settings.root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     for (const std::string& directory : directoriesBelow(_settings.root, _settings.layout)) {
         const auto name = _mapper->nameOf(directory);
-        if (!name || !isDirectory(_settings.root + '/' + directory + "/cur")) continue;
+        if (!name || !isDirectory(directory + "/cur", root.get())) continue;
         isSelectable[*name] = true;
         for (std::size_t levels = name->levels.size() - 1; levels > 0; --levels) {
             if (!isSelectable.emplace(superiorOf(*name, levels), false).second) break;
