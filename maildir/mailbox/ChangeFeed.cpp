@@ -31,12 +31,22 @@ bool ChangeFeed::hasPending() const {
     return _isTaken || _pending.everything || !_pending.events.empty();
 }
 
+std::uint64_t ChangeFeed::newsOfOthers() const {
+    const std::lock_guard lock(_mutex);
+    return _newsOfOthers;
+}
+
+void ChangeFeed::lookAtEverything() {
+    ++_newsOfOthers;
+    _pending = {true, {}};
+}
+
 void ChangeFeed::expect(FileEvent::Kind kind, bool isInNew, std::string_view name) {
     const std::lock_guard lock(_mutex);
     if (!_isWatched) return;
     if (_expected.size() == ExpectedEvents::most) {
         _expected.clear();
-        _pending = {true, {}};
+        lookAtEverything();
     }
     _expected.add(mark(kind, isInNew, name));
 }
@@ -44,11 +54,12 @@ void ChangeFeed::expect(FileEvent::Kind kind, bool isInNew, std::string_view nam
 void ChangeFeed::unexpect(FileEvent::Kind kind, bool isInNew, std::string_view name) {
     const std::lock_guard lock(_mutex);
     if (!_isWatched) return;
-    if (!_expected.take(mark(kind, isInNew, name))) _pending = {true, {}};
+    if (!_expected.take(mark(kind, isInNew, name))) lookAtEverything();
 }
 
 void ChangeFeed::setWatched(bool isWatched) {
     const std::lock_guard lock(_mutex);
+    ++_newsOfOthers;
     _isWatched = isWatched;
     _expected.clear();
 }
@@ -90,17 +101,15 @@ void ChangeFeed::wakeViewers() {
 void ChangeFeed::noteEvent(FileEvent::Kind kind, bool isInNew, std::string_view name) {
     const std::lock_guard lock(_mutex);
     if (_expected.take(mark(kind, isInNew, name))) return;
+    ++_newsOfOthers;
     if (_pending.everything) return;
-    if (_pending.events.size() >= maxPending) {
-        _pending = {true, {}};
-        return;
-    }
+    if (_pending.events.size() >= maxPending) return lookAtEverything();
     _pending.events.push_back({kind, isInNew, std::string(name)});
 }
 
 void ChangeFeed::noteOverflow() {
     const std::lock_guard lock(_mutex);
-    _pending = {true, {}};
+    lookAtEverything();
     _expected.clear();
 }
 

@@ -30,6 +30,8 @@ public:
     void settle();
     // Whether there are changes that the published snapshot may not show yet.
     [[nodiscard]] bool hasPending() const;
+    // How often something was told that our own calls did not cause; other than before also if some may not have been.
+    [[nodiscard]] std::uint64_t newsOfOthers() const;
 
     // Our own call is about to cause this event: it will be no news. unexpect() if the call failed; should the same
     // event have come from another program meanwhile, and been taken for ours, everything is to be looked at.
@@ -58,10 +60,13 @@ private:
         std::function<void()> onNews;
         std::uint64_t generation = 0;
     };
+    void lookAtEverything();  // with _mutex held
+
     static constexpr std::size_t maxPending = 5000;  // beyond: everything is looked at
 
     mutable std::mutex _mutex;  // guards what follows
     Pending _pending;
+    std::uint64_t _newsOfOthers = 0;
     bool _isTaken = false;
     bool _isWatched = false;
     ExpectedEvents _expected;  // hashes

@@ -128,6 +128,9 @@ struct Mailbox::State {
     [[nodiscard]] bool isAsKnown() const {
         return isWatchedAndLoaded && !feed->hasPending() && !awaitsNames && !isGone;
     }
+    // How often others are known to have changed something up to now; nothing where nobody tells. The same number
+    // twice: no file got another name in between. Needs no lock.
+    [[nodiscard]] std::optional<std::uint64_t> newsOfOthers() const;
     // Whether the directory's path still leads to the directory that was loaded: watches follow one that is renamed.
     [[nodiscard]] bool isInPlace() const;
     [[nodiscard]] bool isSameDirectory(const struct stat& cur) const;

@@ -150,6 +150,12 @@ bool Mailbox::State::linkMessageLocked(const State& source, const Folders& sourc
     return false;
 }
 
+std::optional<std::uint64_t> Mailbox::State::newsOfOthers() const {
+    if (!isWatchedAndLoaded) return std::nullopt;
+    options.watcher->drain();
+    return feed->newsOfOthers();
+}
+
 Edit Mailbox::State::arrivalLocked(Uid uid, const std::string& name, const KeywordSet& keywordSet) const {
     Edit edit{recordFor(uid, name, false, {}), name, false};
     edit.record.keywords = keywordSet;
@@ -186,6 +192,7 @@ CopyResult Mailbox::copyOnce(Mailbox& source, std::span<const Uid> uids, std::ve
     const std::shared_ptr<const Snapshot> from = source.snapshot();
     CopyResult nothing;
     nothing.someExpunged = true;
+    const std::optional<std::uint64_t> quiet = source._state->newsOfOthers();
     // Before anything has a name in the target, and before others wait for our lock.
     const Folders sources(source.directory(), uids.size()), folders(directory(), uids.size());
     std::vector<ino_t> synced;
@@ -214,13 +221,17 @@ CopyResult Mailbox::copyOnce(Mailbox& source, std::span<const Uid> uids, std::ve
             return nothing;
         }
         placement.add({_state->pathOf(name, false), {}});
-        // Another file has come to that name since, or it was copied into one that is synced.
-        const Folders::Place target = folders.at(name, false);
-        if (inodeOf(target) != synced[at]) syncContent(target);
         added.push_back(_state->arrivalLocked(next, name, set));
         result.source.push_back(uid);
         result.target.push_back(next);
         next = _state->following(next);
+    }
+    if (!quiet || source._state->newsOfOthers() != quiet) {
+        // Another file may have come to a name after it was looked at.
+        for (std::size_t at = 0; at < added.size(); ++at) {
+            const Folders::Place target = folders.at(added[at].fileName, false);
+            if (inodeOf(target) != synced[at]) syncContent(target);
+        }
     }
     _state->commitArrivalsLocked(added, placement);
     result.targetUidValidity = _state->list.uidValidity();

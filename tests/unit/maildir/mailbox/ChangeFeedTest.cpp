@@ -1,6 +1,8 @@
 // What is news, and what is our own doing.
 #include <cppunit/extensions/HelperMacros.h>
 
+#include <utility>
+
 #include "maildir/mailbox/ChangeFeed.h"
 
 namespace maildir::test {
@@ -11,6 +13,7 @@ class ChangeFeedTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(ChangeFeedTest);
     CPPUNIT_TEST(passesOnWhatOthersDo);
     CPPUNIT_TEST(keepsQuietAboutOurOwnDoing);
+    CPPUNIT_TEST(countsWhatOthersDo);
     CPPUNIT_TEST(looksAtAllWhenAnEventWasTakenForOurs);
     CPPUNIT_TEST(looksAtAllAfterTooManyEvents);
     CPPUNIT_TEST(looksAtAllWhenExpectedEventsDoNotCome);
@@ -43,6 +46,28 @@ public:
         CPPUNIT_ASSERT(!_feed.hasPending());
         _feed.noteEvent(FileEvent::Appeared, true, "a");
         CPPUNIT_ASSERT(_feed.hasPending());
+    }
+
+    void countsWhatOthersDo() {
+        std::uint64_t before = _feed.newsOfOthers();
+        const auto isNews = [&] { return std::exchange(before, _feed.newsOfOthers()) != _feed.newsOfOthers(); };
+        _feed.expect(FileEvent::Appeared, false, "ours");
+        _feed.noteEvent(FileEvent::Appeared, false, "ours");
+        _feed.expect(FileEvent::MovedAway, false, "not done");
+        _feed.unexpect(FileEvent::MovedAway, false, "not done");
+        CPPUNIT_ASSERT(!isNews());
+        _feed.noteEvent(FileEvent::Appeared, false, "theirs");
+        CPPUNIT_ASSERT(isNews());
+        (void)_feed.take();
+        _feed.settle();
+        CPPUNIT_ASSERT_MESSAGE("once looked at, it has happened still", !isNews());
+        _feed.noteOverflow();
+        CPPUNIT_ASSERT(isNews());
+        _feed.noteEvent(FileEvent::Appeared, false, "while all is to be looked at");
+        CPPUNIT_ASSERT(isNews());
+        _feed.setWatched(false);
+        _feed.setWatched(true);
+        CPPUNIT_ASSERT_MESSAGE("nobody told what happened in between", isNews());
     }
 
     void looksAtAllWhenAnEventWasTakenForOurs() {
