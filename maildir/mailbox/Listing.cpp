@@ -16,6 +16,7 @@
 #include <array>
 #include <cstring>
 
+#include "maildir/LargePages.h"
 #include "maildir/mailbox/FileName.h"
 #include "maildir/mailbox/MailboxState.h"
 
@@ -103,6 +104,8 @@ Scan scanDirectories(const std::string& directory, std::size_t expected) {
     Scan scan;
     scan.files.reserve(expected + 16);
     scan.names.reserve(expected * 64);
+    preferLargePages(scan.files);
+    preferLargePages(scan.names);
     scan.started = clockNow();
     const std::string newPath = directory + "/new", curPath = directory + "/cur";
     scan.newTime = timeOf(newPath);
@@ -121,6 +124,12 @@ std::optional<std::size_t> Findings::findUnknown(std::string_view baseName, std:
         unknownIndex.find(hash, [&](Uid entry) { return baseNameOf(unknown[entry.value - 1].fileName) == baseName; });
     if (found.value == 0) return std::nullopt;
     return found.value - 1;
+}
+
+void Findings::reserveUnknown(std::size_t files) {
+    unknown.reserve(files);
+    preferLargePages(unknown);
+    unknownIndex.reserve(files);
 }
 
 void Findings::addUnknown(FilePlace place, int attempt) {
@@ -146,6 +155,7 @@ Findings Mailbox::State::lookLocked() {
     look.seenRows.resize(rows.size());
     look.rowEdits.resize(rows.size());
     look.findings.fromRows.reserve(rows.size());
+    preferLargePages(look.findings.fromRows);
     Findings& findings = look.findings;
     const auto isMissing = [](const std::vector<std::uint8_t>& seen) {
         return std::find(seen.begin(), seen.end(), 0) != seen.end();
@@ -163,6 +173,8 @@ Findings Mailbox::State::lookLocked() {
             findings.timesAreTrusted = isQuiet;
         }
         ++listings;
+        const std::size_t known = look.snapshot->size() + rows.size();
+        if (scan.files.size() > known) findings.reserveUnknown(scan.files.size() - known);
         matchLocked(scan, look);
         // Where nobody tells us of changes, the file system may be another machine's, with ticks of its own.
         const std::int64_t age = isWatched ? tickNanoseconds : trustedAgeSeconds * secondNanoseconds;
@@ -184,6 +196,7 @@ Findings Mailbox::State::lookLocked() {
     // In the order of the rows, which is that of UIDs.
     std::vector<Edit> ordered;
     ordered.reserve(findings.fromRows.size());
+    preferLargePages(ordered);
     for (std::size_t row = 0; row < rows.size(); ++row) {
         if (look.seenRows[row] != 0) ordered.push_back(std::move(findings.fromRows[look.rowEdits[row]]));
     }

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "maildir/LargePages.h"
 #include "maildir/mailbox/FileName.h"
 #include "maildir/mailbox/MailboxState.h"
 
@@ -40,11 +41,15 @@ void PendingRows::add(UidListNews news) {
     if (news.isWhole) clear();
     if (news.rows.empty()) return;
     _texts.push_back(std::move(news.text));
-    _index.reserve(_rows.size() + news.rows.size());
+    const std::size_t before = _rows.size();
+    if (before == 0)
+        _rows = std::move(news.rows);
+    else
+        _rows.insert(_rows.end(), news.rows.begin(), news.rows.end());
+    _index.reserve(_rows.size());
     NameInsertions insertions(_index);
-    for (const UidRow& row : news.rows) {
-        _rows.push_back(row);
-        insertions.insert(NameIndex::hashOf(row.baseName), Uid{static_cast<std::uint32_t>(_rows.size())});
+    for (std::size_t at = before; at < _rows.size(); ++at) {
+        insertions.insert(NameIndex::hashOf(_rows[at].baseName), Uid{static_cast<std::uint32_t>(at + 1)});
     }
 }
 
@@ -265,18 +270,30 @@ void Mailbox::State::absorbKeywordsLocked(const std::vector<UidRow>& rows) {
 
 void Mailbox::State::assignLocked(Findings& findings) {
     const std::shared_ptr<const Snapshot> snapshot = published();
-    std::vector<Findings::Unknown> unknown = std::move(findings.unknown);
+    struct Delivered {
+        std::uint64_t time = 0;
+        Findings::Unknown file;
+    };
+    std::vector<Delivered> unknown;
+    unknown.reserve(findings.unknown.size());
+    preferLargePages(unknown);
+    for (Findings::Unknown& file : findings.unknown) {
+        const std::uint64_t time = deliveryTimeOf(file.fileName);
+        unknown.push_back({time, std::move(file)});
+    }
     findings.unknown.clear();
     findings.unknownIndex.clear();
     // In the order of delivery, as far as the names tell it.
-    std::sort(unknown.begin(), unknown.end(), [](const Findings::Unknown& left, const Findings::Unknown& right) {
-        const std::uint64_t leftTime = deliveryTimeOf(left.fileName), rightTime = deliveryTimeOf(right.fileName);
-        return leftTime != rightTime ? leftTime < rightTime : left.fileName < right.fileName;
+    std::sort(unknown.begin(), unknown.end(), [](const Delivered& left, const Delivered& right) {
+        return left.time != right.time ? left.time < right.time : left.file.fileName < right.file.fileName;
     });
     sortByUid(findings.fromRows);
     Uid next = std::max(list.nextUid(), snapshot->uidNext());
     const std::size_t firstNew = findings.fromRows.size();
-    for (const Findings::Unknown& file : unknown) {
+    findings.fromRows.reserve(firstNew + unknown.size());
+    preferLargePages(findings.fromRows);
+    for (const auto& [time, file] : unknown) {
+        // A copy of the name: those of neighbours lie side by side then, where they are read again and again.
         findings.fromRows.push_back({recordFor(next, file.fileName, file.isInNew, {}), file.fileName, false});
         next = following(next);
     }

@@ -105,6 +105,7 @@ struct Findings {
 
     [[nodiscard]] std::optional<std::size_t> findUnknown(std::string_view baseName, std::uint64_t hash) const;
     void addUnknown(FilePlace place, int attempt);
+    void reserveUnknown(std::size_t files);
 };
 
 class Placement;  // Transfer.cpp

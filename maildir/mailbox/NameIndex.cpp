@@ -5,6 +5,8 @@
 #include <bit>
 #include <utility>
 
+#include "maildir/LargePages.h"
+
 namespace maildir {
 
 std::uint64_t NameIndex::hashOf(std::string_view baseName) {
@@ -41,7 +43,11 @@ void NameIndex::reserve(std::size_t messages) {
 }
 
 void NameIndex::grow(std::size_t slots) {
-    std::vector<Slot> old = std::exchange(_slots, std::vector<Slot>(slots));
+    std::vector<Slot> larger;
+    larger.reserve(slots);
+    preferLargePages(larger);
+    larger.resize(slots);
+    const std::vector<Slot> old = std::exchange(_slots, std::move(larger));
     _mask = slots - 1;
     _used = _taken = 0;
     for (const Slot& slot : old) {

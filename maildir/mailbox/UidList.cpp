@@ -10,6 +10,8 @@
 #include <ctime>
 #include <random>
 
+#include "maildir/LargePages.h"
+
 namespace maildir {
 
 namespace {
@@ -43,7 +45,10 @@ void eachWord(std::string_view line, Function&& function) {
 }
 
 std::string readFrom(int fd, std::uint64_t from, std::uint64_t octets, const std::string& path) {
-    std::string text(octets, '\0');
+    std::string text;
+    text.reserve(octets);
+    preferLargePages(text);
+    text.resize(octets);
     text.resize(readAt(fd, from, text, path));
     return text;
 }
@@ -51,6 +56,7 @@ std::string readFrom(int fd, std::uint64_t from, std::uint64_t octets, const std
 std::string textOf(std::span<const UidRow> rows) {
     std::string text;
     text.reserve(rows.size() * 72);
+    preferLargePages(text);
     for (const UidRow& row : rows) {
         text += std::to_string(row.uid.value);
         text += ' ';
@@ -205,6 +211,9 @@ void UidList::readRows(const std::shared_ptr<const std::string>& text, std::size
     const std::string_view all(*text);
     std::size_t position = from;
     _state.endsInHalfRow = false;
+    constexpr std::size_t usualRowOctets = 48;
+    news.rows.reserve((all.size() - from) / usualRowOctets);
+    preferLargePages(news.rows);
     while (position < all.size()) {
         const std::size_t end = all.find('\n', position);
         if (end == std::string_view::npos) {
