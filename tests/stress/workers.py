@@ -32,9 +32,9 @@ def names_by_uid(server, user, mailbox, uids):
     with open(folder + "/dovecot-uidlist", encoding="utf-8") as file:
         next(file)
         for row in file:
-            uid, _, rest = row.rstrip("\n").partition(" ")
-            if int(uid) in uids:
-                bases[int(uid)] = rest[rest.index(":") + 1:].partition(":2,")[0]
+            uid, _, rest = row.partition(" ")
+            if row.endswith("\n") and int(uid) in uids:      # the last may be half a row, that is being written
+                bases[int(uid)] = rest[rest.index(":") + 1:].rstrip("\n").partition(":2,")[0]
     return {uid: names[base] for uid, base in bases.items() if base in names}
 
 
