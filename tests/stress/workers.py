@@ -30,7 +30,7 @@ def names_by_uid(server, user, mailbox, uids):
     names = {name.partition(":2,")[0]: name for name in os.listdir(folder + "/cur")}
     bases = {}
     with open(folder + "/dovecot-uidlist", encoding="utf-8") as file:
-        next(file)
+        next(file, None)
         for row in file:
             uid, _, rest = row.partition(" ")
             if row.endswith("\n") and int(uid) in uids:      # the last may be half a row, that is being written
