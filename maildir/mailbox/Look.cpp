@@ -76,7 +76,7 @@ std::optional<std::size_t> PendingRows::find(std::string_view baseName, std::uin
 
 void PendingRows::clear() {
     _texts.clear();
-    _rows.clear();
+    std::vector<UidRow>().swap(_rows);  // of a whole list it is megabytes
     _index.clear();
 }
 
@@ -179,8 +179,7 @@ void Mailbox::State::refreshLocked() {
 
 void Mailbox::State::catchUpLocked() {
     prepareLocked();
-    if (!isWatched) return;
-    requireInPlaceLocked();
+    if (isWatched) requireInPlaceLocked();
     catchUpWithEventsLocked();
 }
 

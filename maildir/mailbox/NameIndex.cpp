@@ -34,7 +34,7 @@ void NameIndex::erase(std::uint64_t hash, Uid uid) {
 }
 
 void NameIndex::clear() {
-    _slots.clear();
+    std::vector<Slot>().swap(_slots);
     _mask = _used = _taken = 0;
 }
 

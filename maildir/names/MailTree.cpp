@@ -123,8 +123,9 @@ void MailTree::ensureRoot() const {
 
 std::vector<MailboxEntry> MailTree::list() const {
     std::map<MailboxName, bool> isSelectable;
-    // Open, so that the kernel walks the path to it once. One that can't be opened has no directories below either.
+    // Open, so that the kernel walks the path to it once.
     const FileDescriptor root(::open(_settings.root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!root.isOpen() && errno != ENOENT) throw Error::fromErrno("cannot open the directory", _settings.root);
     for (const std::string& directory : directoriesBelow(_settings.root, _settings.layout)) {
         const auto name = _mapper->nameOf(directory);
         if (!name || !isDirectory(directory + "/cur", root.get())) continue;

@@ -15,6 +15,7 @@ class ChangesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(keepsLettersOfOthers);
     CPPUNIT_TEST(replacesNamedKeywordsAlone);
     CPPUNIT_TEST(findsAFileThatAnotherRenamed);
+    CPPUNIT_TEST(changesNothingInAnotherFolder);
     CPPUNIT_TEST(findsAFileThatAnotherRenamedByPolling);
     CPPUNIT_TEST(findsThatAFileIsGoneByPolling);
     CPPUNIT_TEST(reportsExpungedMessages);
@@ -82,6 +83,24 @@ public:
         CPPUNIT_ASSERT(flagsOf(*after, Uid{1}) == both(Flag::Answered, Flag::Seen));
         _maildir.flag(base, "F");
         CPPUNIT_ASSERT_EQUAL(std::string("Subject: x\n\nbody\n"), readAll(mailbox->open(Uid{1})));
+    }
+
+    // The folder was renamed, and another has its name: neither the message in the one nor that in the other is meant.
+    void changesNothingInAnotherFolder() {
+        const std::string base = _maildir.deliver();
+        const auto mailbox = _process.open(_maildir.path);
+        mailbox->refresh();
+        const std::string away = _maildir.path + ".away";
+        std::filesystem::rename(_maildir.path, away);
+        const std::string other = Maildir(_maildir.path).put("other:2,");
+        try {
+            mailbox->changeFlags(_one, {FlagChange::Add, Flag::Seen, {}});
+            CPPUNIT_FAIL("the message is not there");
+        } catch (const Error& error) {
+            CPPUNIT_ASSERT(error.kind() == ErrorKind::NotFound);
+        }
+        CPPUNIT_ASSERT_EQUAL("new/" + base, Maildir(away).find(base));
+        CPPUNIT_ASSERT_EQUAL(std::string("cur/other:2,"), _maildir.find(other));
     }
 
     void findsAFileThatAnotherRenamedByPolling() {
