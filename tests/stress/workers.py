@@ -293,9 +293,10 @@ class Worker:
             for uid in uids:
                 key = (self.user, self.mailbox, uid)
                 self.model.note(self.model.alive[key], "flagged" if wanted else "not flagged", *key, self.server.name)
-                self.model.flagged[key] = wanted
-                if result.status != "OK" or uid in undone:
-                    del self.model.flagged[key]
+                if result.status == "OK" and uid not in undone:
+                    self.model.flagged[key] = wanted
+                else:
+                    self.model.flagged.pop(key, None)
 
     def store_by_number(self):
         if self.view:
