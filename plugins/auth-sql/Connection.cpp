@@ -110,7 +110,8 @@ Database databaseOf(const std::string& name) {
 }
 
 Parameters parametersOf(Database database) {
-    return database == Database::PostgreSql ? Parameters::Numbered : Parameters::Question;
+    if (database == Database::PostgreSql) return Parameters::Numbered;
+    return database == Database::MySql ? Parameters::Cast : Parameters::Question;
 }
 
 std::string Target::fault() const {

@@ -8,8 +8,9 @@
 
 namespace maildock::sql {
 
-// How a database writes parameters: ? or $1, $2.
-enum class Parameters { Question, Numbered };
+// How a database writes parameters: ? or $1, $2. MySQL gives a column that is made of a bare ? neither type nor length,
+// so there a parameter among the columns is CAST(? AS CHAR(1024)).
+enum class Parameters { Question, Numbered, Cast };
 
 // The text says what is wrong with a query, for the admin.
 class QueryError : public std::invalid_argument {
@@ -20,10 +21,11 @@ public:
 // Immutable.
 struct Query {
     std::string sql;
-    std::vector<char> variables;  // 'u', 'n' or 'd', in the order of the parameters
+    // A text for each parameter, in their order, in which %u, %n, %d and %% are still to be replaced.
+    std::vector<std::string> parameters;
 
-    // %% is a percent sign. Quotes around a variable alone, as Dovecot's queries have them ('%u'), are dropped; a
-    // variable inside a longer literal is an error. Throws QueryError.
+    // %% is a percent sign. A literal with variables, as Dovecot's queries have them ('%u', '/srv/mail/%d/%n'), becomes
+    // one parameter as a whole, which every database takes. Throws QueryError.
     [[nodiscard]] static Query parse(const std::string& text, Parameters style);
     // The values of the parameters for a user.
     [[nodiscard]] std::vector<std::string> valuesFor(const std::string& user) const;

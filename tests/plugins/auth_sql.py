@@ -233,6 +233,20 @@ def common(counter, name, server, folder):
     counter.run(f"{name}: unknown takes as long as known", same_time, server, "anna", "nobody")
 
 
+def queries_of_guides(build, folder, database):
+    """Literals with variables among other text, as guides for Dovecot write them."""
+    name = "user" if database.kind == "mysql" else '"user"'
+    query = (f"SELECT password, '%u' AS {name}, '{folder}/guide/%d/%n' AS home FROM users "
+             "WHERE name = '%n@%d' AND '%n' <> 'it''s 5%%'")
+    settings = settings_for(database, **{"auth.sql.passwordQuery": query, "mail.location": "%h/Maildir"})
+    with Server(build, folder, "sql", settings, name=f"guide-{database.name}") as server:
+        require("auth.sql.passwordQuery" not in server.check(), server.check())
+        server.expect("bert@example.org", "wrong", WRONG)
+        mark = server.deliver("bert@example.org", "pass wörd")
+        require(contains(f"{folder}/guide/example.org/bert/Maildir", mark), "the home is another one")
+        server.expect("anna", SECRET, WRONG)  # she is "anna@" for this query
+
+
 # -- SQLite
 
 def replaced_file(server, database):
@@ -281,8 +295,8 @@ def findings(server, database):
     finds("auth.sql.passwordQuery", "no such column", auth_sql_passwordQuery="SELECT secret FROM users WHERE name = %u")
     finds("auth.sql.passwordQuery", "no column named password",
           auth_sql_passwordQuery="SELECT home FROM users WHERE name = %u")
-    finds("auth.sql.passwordQuery", "among other text",
-          auth_sql_passwordQuery="SELECT password FROM users WHERE name = '%n@x'")
+    finds("auth.sql.passwordQuery", "stands in single quotes",
+          auth_sql_passwordQuery='SELECT password FROM users WHERE name = "%n@x"')
     finds("auth.sql.passwordQuery", "asks for no user", auth_sql_passwordQuery="SELECT password FROM users")
     finds("auth.sql.passwordQuery", "is not set", auth_sql_passwordQuery="")
     finds("auth.sql.connection", "is not set", auth_sql_connection="")
@@ -377,6 +391,7 @@ def of_daemon(counter, build, folder, database):
                         [SECRET, DATABASE_PASSWORD, "pass wörd", "rounds=150000"])
         finally:
             ends_well(counter, server)
+        counter.run(f"{database.name}: queries of guides", queries_of_guides, build, folder, database)
         counter.run(f"{database.name}: down at start", down_at_start, build, folder, database)
         counter.run(f"{database.name}: wrong password of the database", wrong_database_password, build, folder, database)
     finally:
@@ -388,6 +403,7 @@ def over_odbc(counter, build, folder, postgresql):
     server = Server(build, folder, "sql", settings_for(database), name="over-odbc").start()
     try:
         common(counter, "odbc", server, folder)
+        counter.run("odbc: queries of guides", queries_of_guides, build, folder, database)
         counter.run("odbc: restarted", restarted, server, postgresql)
         counter.run("odbc: no secret in the log", tells_nothing, server, [SECRET, DATABASE_PASSWORD])
     finally:
@@ -405,6 +421,7 @@ def over_sqlite(counter, build, folder):
     finally:
         ends_well(counter, server)
     counter.run("sqlite: maildock check", findings, server, database)
+    counter.run("sqlite: queries of guides", queries_of_guides, build, folder, database)
     second = "SELECT home FROM users WHERE name = '%u' AND nologin IS NULL"
     with Server(build, folder, "sql", settings_for(database, **{"auth.sql.userQuery": second}), name="two") as server:
         counter.run("sqlite: userQuery", user_query, server)

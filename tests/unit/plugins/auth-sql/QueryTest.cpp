@@ -16,6 +16,8 @@ class QueryTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(QueryTest);
     CPPUNIT_TEST(variablesBecomeParameters);
     CPPUNIT_TEST(quotesAroundAVariableAreDropped);
+    CPPUNIT_TEST(literalsWithVariablesAreOneParameter);
+    CPPUNIT_TEST(parametersOfMySqlHaveAType);
     CPPUNIT_TEST(literalsStayAsTheyAre);
     CPPUNIT_TEST(whatCannotWorkIsRefused);
     CPPUNIT_TEST(valuesAreThePartsOfTheName);
@@ -30,13 +32,34 @@ public:
         const std::string text = "SELECT p FROM t WHERE a = %n AND b=%d OR c = %u";
         CPPUNIT_ASSERT_EQUAL(std::string("SELECT p FROM t WHERE a = ? AND b=? OR c = ?"), question(text).sql);
         CPPUNIT_ASSERT_EQUAL(std::string("SELECT p FROM t WHERE a = $1 AND b=$2 OR c = $3"), numbered(text).sql);
-        CPPUNIT_ASSERT(question(text).variables == (std::vector<char>{'n', 'd', 'u'}));
+        CPPUNIT_ASSERT(question(text).parameters == (std::vector<std::string>{"%n", "%d", "%u"}));
     }
 
     void quotesAroundAVariableAreDropped() {
         CPPUNIT_ASSERT_EQUAL(std::string("SELECT p FROM t WHERE a = ? AND b = '@'"),
                              question("SELECT p FROM t WHERE a = '%u' AND b = '@'").sql);
         CPPUNIT_ASSERT_EQUAL(std::string("x = $1 || '@' || $2"), numbered("x = '%n' || '@' || '%d'").sql);
+    }
+
+    void literalsWithVariablesAreOneParameter() {
+        const Query query = numbered("SELECT p, '/srv/mail/%d/%n' AS home, 'it''s %u, 5%%' FROM t WHERE a = '%n@%d'");
+        CPPUNIT_ASSERT_EQUAL(std::string("SELECT p, $1 AS home, $2 FROM t WHERE a = $3"), query.sql);
+        CPPUNIT_ASSERT(
+            query.valuesFor("anna@example.org") ==
+            (std::vector<std::string>{"/srv/mail/example.org/anna", "it's anna@example.org, 5%", "anna@example.org"}));
+        // What a name holds is not read as a variable again.
+        CPPUNIT_ASSERT(numbered("'x/%u'").valuesFor("%n%%") == std::vector<std::string>{"x/%n%%"});
+    }
+
+    void parametersOfMySqlHaveAType() {
+        const auto sqlOf = [](const std::string& text) { return Query::parse(text, Parameters::Cast).sql; };
+        CPPUNIT_ASSERT_EQUAL(std::string("SELECT p, CAST(? AS CHAR(1024)) AS user FROM t WHERE a = ?"),
+                             sqlOf("SELECT p, '%u' AS user FROM t WHERE a = %u"));
+        CPPUNIT_ASSERT_EQUAL(
+            std::string("select (select x from y where z = ?), f(CAST(? AS CHAR(1024))) from t where (a = ? or b)"),
+            sqlOf("select (select x from y where z = %u), f('%d/') from t where (a = %u or b)"));
+        CPPUNIT_ASSERT_EQUAL(std::string("SELECT from_me, CAST(? AS CHAR(1024)) FROM t"),
+                             sqlOf("SELECT from_me, %u FROM t"));
     }
 
     void literalsStayAsTheyAre() {
@@ -48,7 +71,8 @@ public:
 
     void whatCannotWorkIsRefused() {
         CPPUNIT_ASSERT_THROW(question("SELECT p FROM t"), QueryError);
-        CPPUNIT_ASSERT_THROW(question("SELECT p FROM t WHERE a = '%n@%d'"), QueryError);
+        CPPUNIT_ASSERT_THROW(question("SELECT p FROM t WHERE a = '%n\\'@%d'"), QueryError);
+        CPPUNIT_ASSERT_THROW(question("SELECT p AS \"%u's\" FROM t"), QueryError);
         CPPUNIT_ASSERT_THROW(question("SELECT p FROM t WHERE a = \"%u\""), QueryError);
         CPPUNIT_ASSERT_THROW(question("SELECT p FROM t WHERE a = '%u"), QueryError);
         CPPUNIT_ASSERT_THROW(question("SELECT p FROM t WHERE a = %u AND b = ?"), QueryError);
