@@ -35,12 +35,16 @@ std::string directoryPart(const std::string& path) {
     return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-int openRetrying(const std::string& path, int flags, mode_t mode = 0) {
+int openRetrying(int folder, const std::string& path, int flags, mode_t mode = 0) {
     int fd = -1;
     do {
-        fd = ::open(path.c_str(), flags | O_CLOEXEC, mode);
+        fd = ::openat(folder, path.c_str(), flags | O_CLOEXEC, mode);
     } while (fd < 0 && errno == EINTR);
     return fd;
+}
+
+int openRetrying(const std::string& path, int flags, mode_t mode = 0) {
+    return openRetrying(AT_FDCWD, path, flags, mode);
 }
 
 // A name with a NUL would end early in the system's eyes and so name another file.
@@ -136,13 +140,51 @@ std::optional<FileDescriptor> openExisting(const std::string& path, int flags) {
     throw Error::fromErrno("cannot open", path);
 }
 
-std::optional<FileDescriptor> openMessage(const std::string& path) {
-    constexpr int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+std::optional<FileDescriptor> openRegular(const std::string& path, int flags) {
+    const auto refusal = [&path] { return Error(ErrorKind::Corrupt, "not a regular file", path); };
     requireNoNul(path);
-    FileDescriptor file(openRetrying(path, flags | O_NOATIME));
-    if (file.isOpen()) return file;
-    if (errno == ENOENT) return std::nullopt;
-    return openExisting(path, flags);  // another user's file (EPERM)
+    // Looked at before it is opened, since to open a device may already do something.
+    struct stat status {};
+    if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) throw refusal();
+    std::optional<FileDescriptor> file = openExisting(path, flags | O_NONBLOCK);
+    if (!file) return file;
+    if (::fstat(file->get(), &status) != 0) throw Error::fromErrno("cannot stat", path);
+    if (!S_ISREG(status.st_mode)) throw refusal();
+    return file;
+}
+
+std::optional<OpenedMessage> openMessage(int folder, const std::string& path) {
+    constexpr int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
+    requireNoNul(path);
+    OpenedMessage opened{FileDescriptor(openRetrying(folder, path, flags | O_NOATIME)), {}};
+    if (!opened.file.isOpen() && errno != ENOENT) {
+        opened.file = FileDescriptor(openRetrying(folder, path, flags));  // EPERM: another user's file
+    }
+    if (!opened.file.isOpen()) {
+        const int number = errno;
+        if (number == ENOENT) return std::nullopt;
+        struct stat status {};
+        const bool isThere = ::fstatat(folder, path.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
+        if (isThere && !S_ISREG(status.st_mode)) return std::nullopt;
+        throw Error::fromErrno("cannot open", path, number);
+    }
+    if (::fstat(opened.file.get(), &opened.status) != 0) throw Error::fromErrno("cannot stat", path);
+    if (!S_ISREG(opened.status.st_mode)) return std::nullopt;
+    return opened;
+}
+
+std::optional<OpenedMessage> openMessage(const std::string& path) {
+    return openMessage(AT_FDCWD, path);
+}
+
+std::optional<struct stat> statusOfMessage(int folder, const std::string& path) {
+    struct stat status {};
+    if (::fstatat(folder, path.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+        if (errno == ENOENT) return std::nullopt;
+        throw Error::fromErrno("cannot stat", path);
+    }
+    if (!S_ISREG(status.st_mode)) return std::nullopt;
+    return status;
 }
 
 FileDescriptor openDirectory(const std::string& path) {
@@ -192,12 +234,10 @@ void writeAll(int fd, std::string_view bytes, const std::string& path) {
 }
 
 std::optional<std::string> readFile(const std::string& path, std::uint64_t maxOctets) {
-    // Non-blocking, so that a FIFO of that name cannot hold us.
-    const auto file = openExisting(path, O_RDONLY | O_NONBLOCK);
+    const auto file = openRegular(path, O_RDONLY);
     if (!file) return std::nullopt;
     struct stat status {};
     if (::fstat(file->get(), &status) != 0) throw Error::fromErrno("cannot stat", path);
-    if (!S_ISREG(status.st_mode)) throw Error(ErrorKind::Io, "not a regular file", path);
     const auto tooLarge = [&path] { return Error(ErrorKind::Limit, "the file is too large", path); };
     if (static_cast<std::uint64_t>(status.st_size) > maxOctets) throw tooLarge();
 

@@ -3,6 +3,7 @@
 // user's tree).
 #pragma once
 
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -39,9 +40,23 @@ private:
 
 // Opens; throws Error on failure, but gives nothing for ENOENT.
 std::optional<FileDescriptor> openExisting(const std::string& path, int flags);
-// As openExisting(), for reading; neither follows a link nor waits for a pipe. Where the kernel lets us, the time of
-// access stays as it is: nobody asks when a message file was read, and the new time would have to be written.
-std::optional<FileDescriptor> openMessage(const std::string& path);
+// Opens a small file of a tree, also by a link, but never anything else than a regular file: a pipe would hold us, a
+// device might do anything. Nothing for ENOENT; throws Error, of kind Corrupt for what is no regular file.
+std::optional<FileDescriptor> openRegular(const std::string& path, int flags);
+
+// A message file, and what fstat(2) told of it when it was opened.
+struct OpenedMessage {
+    FileDescriptor file;
+    struct stat status;
+};
+// The only way to open a message file. Whatever is no regular file (a pipe, a link, a device, a socket, a directory) is
+// as if it were not there: nothing, and without waiting for it. Where the kernel lets us, the time of access stays as
+// it is: nobody asks when a message file was read, and the new time would have to be written. path: may be relative to
+// the open directory `folder`.
+std::optional<OpenedMessage> openMessage(int folder, const std::string& path);
+std::optional<OpenedMessage> openMessage(const std::string& path);
+// Whether a regular file is there under this very name; its status then.
+std::optional<struct stat> statusOfMessage(int folder, const std::string& path);
 FileDescriptor openDirectory(const std::string& path);
 
 // Creates a file that must not exist (O_EXCL), mode and owner derived from its directory: mode is the directory's

@@ -166,7 +166,7 @@ bool Mailbox::State::removeMessageLocked(const Folders& folders, const RecordRef
         if (unlinkat(place.folder, place.path.c_str(), 0) == 0) return true;
         const int number = errno;
         feed->unexpect(FileEvent::Removed, record->isInNew, record.fileName());
-        if (number == ENOENT) return false;
+        if (number == ENOENT || number == EISDIR) return false;  // a directory: the message is not there any more
         throw Error::fromErrno("cannot remove", pathOf(record), number);
     }
     // Other sessions still show it: it stays readable in tmp/ until the last of them was told (RFC 2180 4.1.1).

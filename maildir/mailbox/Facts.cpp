@@ -24,11 +24,9 @@ MessageFile Mailbox::open(Uid uid) {
         const auto record = snapshot->find(uid);
         const std::string path = record ? _state->pathOf(*record) : _state->parkedPath(uid);
         if (!path.empty()) {
-            if (auto file = openMessage(path)) {
-                struct stat status {};
-                if (fstat(file->get(), &status) != 0) throw Error::fromErrno("cannot stat", path);
-                if (!S_ISREG(status.st_mode)) throw Error(ErrorKind::Io, "not a regular file", path);
-                MessageFile message(std::move(*file), path, status);
+            if (auto opened = openMessage(path)) {
+                const struct stat& status = opened->status;
+                MessageFile message(std::move(opened->file), path, status);
                 if (!record || _state->isRemembered(_state->keyOf(uid), message, status)) return message;
                 const std::lock_guard lock(_state->writer);
                 _state->requireLocked();
@@ -42,7 +40,7 @@ MessageFile Mailbox::open(Uid uid) {
     }
     // Another session's expunge may have come between the two looks above.
     if (const std::string path = _state->parkedPath(uid); !path.empty()) {
-        if (auto file = openMessage(path)) return MessageFile(std::move(*file), path);
+        if (auto opened = openMessage(path)) return {std::move(opened->file), path, opened->status};
     }
     throw Error(ErrorKind::Expunged, "the message is gone: UID " + std::to_string(uid.value), _state->directory);
 }

@@ -82,6 +82,13 @@ void waitForTick(const Scan& scan) {
     if (wait > 0) nanosleep(&pause, nullptr);
 }
 
+// Some file systems do not tell in the listing of what kind an entry is.
+bool isRegular(int folder, const dirent& entry) {
+    if (entry.d_type != DT_UNKNOWN) return entry.d_type == DT_REG;
+    struct stat status {};
+    return fstatat(folder, entry.d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode);
+}
+
 void listInto(Scan& scan, const std::string& path, bool isInNew) {
     const std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir(path.c_str()), &closedir);
     if (!directory) throw Error::fromErrno("cannot list", path);
@@ -91,7 +98,7 @@ void listInto(Scan& scan, const std::string& path, bool isInNew) {
         const dirent* const entry = readdir(directory.get());  // NOLINT(concurrency-mt-unsafe)
         if (entry == nullptr) break;
         // Nobody delivers links, devices or pipes; opening one could lead anywhere, or wait for ever.
-        if (entry->d_name[0] == '.' || (entry->d_type != DT_REG && entry->d_type != DT_UNKNOWN)) continue;
+        if (entry->d_name[0] == '.' || !isRegular(dirfd(directory.get()), *entry)) continue;
         const std::size_t octets = std::strlen(entry->d_name);
         scan.files.push_back(
             {static_cast<std::uint32_t>(scan.names.size()), static_cast<std::uint16_t>(octets), isInNew});

@@ -183,11 +183,10 @@ void Mailbox::State::checkContentLocked(Uid uid) {
     const auto record = snapshot->find(uid);
     if (!known || !record) return;
     const std::string path = pathOf(*record);
-    auto file = openMessage(path);
-    struct stat status {};
-    if (!file || fstat(file->get(), &status) != 0 || !S_ISREG(status.st_mode) || isFactOf(*known, status)) return;
-    const MessageFile message(std::move(*file), path, status);
-    if (!isRemembered(keyOf(uid), message, status)) replaceRewrittenLocked(uid, status);
+    auto opened = openMessage(path);
+    if (!opened || isFactOf(*known, opened->status)) return;
+    const MessageFile message(std::move(opened->file), path, opened->status);
+    if (!isRemembered(keyOf(uid), message, opened->status)) replaceRewrittenLocked(uid, opened->status);
 }
 
 }  // namespace maildir

@@ -51,45 +51,39 @@ namespace {
 constexpr time_t unsyncedSeconds = 180;
 
 void syncContent(const Folders::Place& place) {
-    const FileDescriptor file(openat(place.folder, place.path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!file.isOpen() && errno == ENOENT) return;
-    if (!file.isOpen() || fsync(file.get()) != 0) throw Error::fromErrno("cannot sync", place.path);
+    const std::optional<OpenedMessage> opened = openMessage(place.folder, place.path);
+    if (opened && fsync(opened->file.get()) != 0) throw Error::fromErrno("cannot sync", place.path);
 }
 
 // Makes sure that the content of a file is on disk, before it is linked or moved: afterwards its ctime is new, and a
 // sync would write that too. Returns its inode; 0 if it is not there.
 ino_t syncIfYoung(const Folders::Place& place) {
-    struct stat status {};
-    if (fstatat(place.folder, place.path.c_str(), &status, 0) != 0) {
-        if (errno == ENOENT) return 0;
-        throw Error::fromErrno("cannot stat", place.path);
-    }
-    if (std::max(status.st_ctime, status.st_mtime) + unsyncedSeconds >= time(nullptr)) syncContent(place);
-    return status.st_ino;
+    const std::optional<struct stat> status = statusOfMessage(place.folder, place.path);
+    if (!status) return 0;
+    if (std::max(status->st_ctime, status->st_mtime) + unsyncedSeconds >= time(nullptr)) syncContent(place);
+    return status->st_ino;
 }
 
 ino_t inodeOf(const Folders::Place& place) {
-    struct stat status {};
-    return fstatat(place.folder, place.path.c_str(), &status, 0) == 0 ? status.st_ino : 0;
+    const std::optional<struct stat> status = statusOfMessage(place.folder, place.path);
+    return status ? status->st_ino : 0;
 }
 
 // Where the file system has no hard links, or not that many: by way of tmp/, so that nobody sees half a message.
 bool copyContent(const std::string& from, const std::string& by, const std::string& to) {
-    const std::optional<FileDescriptor> source = openExisting(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    const std::optional<OpenedMessage> source = openMessage(from);
     if (!source) return false;
-    struct stat status {};
-    if (fstat(source->get(), &status) != 0) throw Error::fromErrno("cannot stat", from);
     const FileDescriptor target = createExclusive(by);
     try {
         std::string block(256 * 1024, '\0');
         for (;;) {
-            const ssize_t got = read(source->get(), block.data(), block.size());
+            const ssize_t got = read(source->file.get(), block.data(), block.size());
             if (got < 0 && errno == EINTR) continue;
             if (got < 0) throw Error::fromErrno("cannot read", from);
             if (got == 0) break;
             writeAll(target.get(), std::string_view(block).substr(0, static_cast<std::size_t>(got)), by);
         }
-        const timespec times[2] = {{0, UTIME_NOW}, status.st_mtim};
+        const timespec times[2] = {{0, UTIME_NOW}, source->status.st_mtim};
         if (futimens(target.get(), times) != 0) throw Error::fromErrno("cannot set the time of", by);
         if (fsync(target.get()) != 0) throw Error::fromErrno("cannot sync", by);
         if (rename(by.c_str(), to.c_str()) != 0) throw Error::fromErrno("cannot copy to " + to, by);
@@ -230,7 +224,12 @@ CopyResult Mailbox::copyOnce(Mailbox& source, std::span<const Uid> uids, std::ve
         // Another file may have come to a name after it was looked at.
         for (std::size_t at = 0; at < added.size(); ++at) {
             const Folders::Place target = folders.at(added[at].fileName, false);
-            if (inodeOf(target) != synced[at]) syncContent(target);
+            const ino_t inode = inodeOf(target);
+            if (inode == 0) {  // what came there is no message
+                missing.push_back(uids[at]);
+                return nothing;
+            }
+            if (inode != synced[at]) syncContent(target);
         }
     }
     _state->commitArrivalsLocked(added, placement);
@@ -310,7 +309,10 @@ CopyResult Mailbox::moveOnce(Mailbox& source, std::span<const Uid> uids, const V
         const KeywordSet set = _state->keywordSetLocked(keywordNames(*from, (*record)->keywords), true);
         const std::string name = withFlags(copiedBaseName(**record), (*record)->flags, set);
         const std::string origin = source._state->pathOf(*record);
-        syncIfYoung(sources.at(record->fileName(), (*record)->isInNew));
+        if (syncIfYoung(sources.at(record->fileName(), (*record)->isInNew)) == 0) {
+            missing.push_back(uid);
+            continue;
+        }
         // Sessions that still show it can read it until they are told.
         if (isShown) source._state->parkLink(uid, origin);
         if (!_state->takeMessageLocked(*source._state, sources, *record, folders, name)) {

@@ -249,7 +249,7 @@ void UidList::readRows(const std::shared_ptr<const std::string>& text, std::size
 void UidList::append(std::span<const UidRow> rows, std::span<const std::string> folders) {
     if (rows.empty()) return;
     const std::string text = textOf(rows);
-    std::optional<FileDescriptor> file = openExisting(_path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+    std::optional<FileDescriptor> file = openExisting(_path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (!file) throw Error(ErrorKind::Io, "the UID list vanished", _path);
     try {
         writeAll(file->get(), text, _path);

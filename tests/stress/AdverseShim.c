@@ -4,6 +4,7 @@
  *                        gone (30 s at most). What the first getdents(2) gave is listed as it was before, the rest as it
  *                        is afterwards.
  * ADVERSE_INOTIFY=init   inotify_init1(2) fails with EMFILE; =watches: inotify_add_watch(2) fails with ENOSPC.
+ * ADVERSE_KINDS=unknown  readdir(3) does not tell of what kind an entry is (DT_UNKNOWN).
  * ADVERSE_HOURS=N        time(2) is N hours ahead. */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -53,6 +54,7 @@ struct dirent* readdir(DIR* directory) {
     if (entry != NULL && entry->d_name[0] != '.' && file != NULL && access(file, F_OK) == 0 && listsCur(directory)) {
         holdHere();
     }
+    if (entry != NULL && isSetTo("ADVERSE_KINDS", "unknown")) entry->d_type = DT_UNKNOWN;
     errno = before;
     return entry;
 }

@@ -151,6 +151,18 @@ def leftovers(build, folder):
         require(sorted(os.listdir(tmp)) == left, f"after {hours} hours there is {os.listdir(tmp)}")
 
 
+def unknown_kinds(build, folder):
+    server = Adverse(build, folder, world={"ADVERSE_KINDS": "unknown"})
+    cur = os.path.dirname(put(server, "cur", "1600000000.M1P1.host:2,"))
+    os.mkfifo(os.path.join(cur, "1600000001.M1P1.host:2,"))
+    os.mkdir(os.path.join(cur, "1600000002.M1P1.host:2,"))
+    os.symlink("1600000000.M1P1.host:2,", os.path.join(cur, "1600000003.M1P1.host:2,"))
+    servers.give_to_owner(server.mail_root)
+    with server, server.connect() as client:
+        found = client.select("INBOX").of("EXISTS")[0].number
+        require(found == 1, f"of a message, a pipe, a directory and a link {found} are messages")
+
+
 def greeting(server, source):
     connection = socket.create_connection((servers.HOST, server.port), 20, source_address=(source, 0))
     return connection, connection.recv(1000)
@@ -229,6 +241,7 @@ def tests(counter, options, make_server, folder):
              ("no inotify instance", no_watches, "init", "fs.inotify.max_user_instances"),
              ("no inotify watches", no_watches, "watches", "fs.inotify.max_user_watches"),
              ("leftovers in tmp/ are removed after 36 hours", leftovers),
+             ("a listing that does not tell of what kind its entries are", unknown_kinds),
              ("whole folders come, go and get other names", folders),
              ("silent connections of one address", silent_connections)]
     for number, (name, test, *arguments) in enumerate(cases):

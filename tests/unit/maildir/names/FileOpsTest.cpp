@@ -28,7 +28,7 @@ class FileOpsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(replacesFiles);
     CPPUNIT_TEST(leavesTheOldFileWhenItCannotReplace);
     CPPUNIT_TEST(leavesNoTraceOfReadingAMessage);
-    CPPUNIT_TEST(opensNoMessageThroughALink);
+    CPPUNIT_TEST(opensOnlyRegularFilesAsMessages);
     CPPUNIT_TEST(refusesPathsWithNul);
     CPPUNIT_TEST(listsDirectories);
     CPPUNIT_TEST(removesWithoutFollowingLinks);
@@ -115,8 +115,17 @@ public:
 
     void readsNoSpecialFiles() {
         CPPUNIT_ASSERT_EQUAL(0, ::mkfifo((_tree / "fifo").c_str(), 0600));
-        CPPUNIT_ASSERT_EQUAL("other"s, errorOf([&] { readFile(_tree / "fifo"); }));
-        CPPUNIT_ASSERT_EQUAL("other"s, errorOf([&] { readFile(_tree.path()); }));
+        CPPUNIT_ASSERT_EQUAL("Corrupt"s, errorOf([&] { readFile(_tree / "fifo"); }));
+        CPPUNIT_ASSERT_EQUAL("Corrupt"s, errorOf([&] { readFile(_tree.path()); }));
+        for (const char* const target : {"/dev/zero", "fifo", "."}) {
+            const std::string link = _tree / "link";
+            CPPUNIT_ASSERT_EQUAL(0, symlink(target, link.c_str()));
+            CPPUNIT_ASSERT_EQUAL("Corrupt"s, errorOf([&] { readFile(link); }));
+            CPPUNIT_ASSERT_EQUAL(0, unlink(link.c_str()));
+        }
+        _tree.write("file", "x");
+        CPPUNIT_ASSERT_EQUAL(0, symlink("file", (_tree / "link").c_str()));
+        CPPUNIT_ASSERT_EQUAL("x"s, readFile(_tree / "link").value());
     }
 
     void replacesFiles() {
@@ -139,19 +148,26 @@ public:
         CPPUNIT_ASSERT_EQUAL(0, utimensat(AT_FDCWD, path.c_str(), times, 0));
         const auto file = openMessage(path);
         char octets[7];
-        CPPUNIT_ASSERT_EQUAL(ssize_t(7), read(file->get(), octets, sizeof octets));
+        CPPUNIT_ASSERT_EQUAL(ssize_t(7), read(file->file.get(), octets, sizeof octets));
         struct stat status {};
         CPPUNIT_ASSERT_EQUAL(0, stat(path.c_str(), &status));
         CPPUNIT_ASSERT_EQUAL(std::int64_t(1'000'000'000), std::int64_t(status.st_atim.tv_sec));
         CPPUNIT_ASSERT(!openMessage(_tree.path() + "/none"));
     }
 
-    void opensNoMessageThroughALink() {
+    void opensOnlyRegularFilesAsMessages() {
         _tree.write("message", "content");
         CPPUNIT_ASSERT_EQUAL(0, symlink("message", (_tree.path() + "/link").c_str()));
-        CPPUNIT_ASSERT_THROW(openMessage(_tree.path() + "/link"), Error);
         CPPUNIT_ASSERT_EQUAL(0, mkfifo((_tree.path() + "/pipe").c_str(), 0600));
-        CPPUNIT_ASSERT(openMessage(_tree.path() + "/pipe"));  // at once, though nobody writes
+        const FileDescriptor folder = openDirectory(_tree.path());
+        CPPUNIT_ASSERT(openMessage(folder.get(), "message"));
+        CPPUNIT_ASSERT(statusOfMessage(folder.get(), "message"));
+        for (const char* const name : {"link", "pipe", ".", "none"}) {
+            CPPUNIT_ASSERT(!openMessage(_tree / name));  // at once, though nobody writes
+            CPPUNIT_ASSERT(!openMessage(folder.get(), name));
+            CPPUNIT_ASSERT(!statusOfMessage(folder.get(), name));
+        }
+        CPPUNIT_ASSERT_EQUAL("NotFound"s, errorOf([&] { (void)openMessage(_tree / "message/x"); }));
         CPPUNIT_ASSERT_THROW(openMessage("a\0b"s), Error);
     }
 
