@@ -7,9 +7,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <Poco/String.h>
+
+#include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <system_error>
 
@@ -74,13 +79,29 @@ using VersionFunction = int (*)();
 
 }  // namespace
 
+std::string debianPackageFor(const std::string& loaderMessage) {
+    const std::size_t colon = loaderMessage.find(": cannot open shared object file");
+    const std::size_t so = loaderMessage.find(".so.");
+    if (colon == std::string::npos || so == std::string::npos || so > colon) return "";
+    std::string name = Poco::toLower(loaderMessage.substr(0, so));
+    const std::string version = loaderMessage.substr(so + 4, colon - so - 4);
+    static const std::map<std::string, std::string> others = {
+        {"libcrypto", "libssl"}, {"liblber-2.5", "libldap-2.5"}, {"libicuuc", "libicu"}, {"libicui18n", "libicu"}};
+    if (const auto other = others.find(name); other != others.end()) name = other->second;
+    std::replace(name.begin(), name.end(), '_', '-');
+    const bool endsInDigit = !name.empty() && std::isdigit(static_cast<unsigned char>(name.back())) != 0;
+    return name + (endsInDigit ? "-" : "") + version;
+}
+
 void checkLibrary(const std::string& path, const std::string& kind) {
     checkElf(path);
     // Not by Poco::SharedLibrary, which binds lazily: a missing symbol must show here, not in the middle of a login.
     const std::unique_ptr<void, int (*)(void*)> library(::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL), &::dlclose);
     if (!library) {
         const char* why = ::dlerror();  // NOLINT(concurrency-mt-unsafe): glibc keeps the text a thread
-        refuse(path, "can't be loaded: " + std::string(why == nullptr ? "unknown reason" : why));
+        const std::string reason = why == nullptr ? "unknown reason" : why, package = debianPackageFor(reason);
+        refuse(path, "can't be loaded: " + reason +
+                         (package.empty() ? "" : "; on Debian it comes with: apt install " + package));
     }
     const auto kindOf = reinterpret_cast<KindFunction>(::dlsym(library.get(), "maildockLibraryKind"));
     const auto versionOf = reinterpret_cast<VersionFunction>(::dlsym(library.get(), "maildockInterfaceVersion"));

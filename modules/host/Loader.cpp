@@ -5,10 +5,15 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <vector>
+
+#include "modules/host/Suggestion.h"
 
 namespace maildock::host {
 
 namespace {
+
+constexpr std::string_view sizePrefix = "size-";
 
 void checkName(const std::string& what, const std::string& name) {
     const bool isPlain = !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
@@ -41,21 +46,49 @@ std::shared_ptr<Interface> load(const std::string& path, const std::string& kind
     }
 }
 
+// The names of the libraries PREFIXname.so in a folder, in their order; none if it can't be read. Names of size plugins
+// keep their prefix, as their key has it.
+std::vector<std::string> librariesIn(const std::string& folder, const std::string& prefix) {
+    std::vector<std::string> names;
+    std::error_code error;
+    for (std::filesystem::directory_iterator each(folder, error), end; !error && each != end; each.increment(error)) {
+        const std::string file = each->path().filename().string();
+        if (!file.starts_with(prefix) || !file.ends_with(".so")) continue;
+        const std::size_t dropped = prefix == sizePrefix ? 0 : prefix.size();
+        names.push_back(file.substr(dropped, file.size() - dropped - 3));
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
 }  // namespace
+
+std::string Loader::existing(const std::string& subfolder, const std::string& prefix, const std::string& name) const {
+    const std::string folder = _folder + "/" + subfolder, path = folder + "/" + prefix + name + ".so";
+    std::error_code error;
+    const std::filesystem::file_status status = std::filesystem::symlink_status(path, error);
+    if (status.type() != std::filesystem::file_type::not_found) return path;
+    std::string text = "there is no library " + path, known;
+    const std::vector<std::string> names = librariesIn(folder, prefix);
+    for (const std::string& each : names) known += (known.empty() ? "; there are: " : ", ") + each;
+    if (const auto nearest = nearestName(name, names)) known += "; did you mean `" + *nearest + "`?";
+    throw LibraryError(text + known);
+}
 
 std::shared_ptr<Module> Loader::module(const std::string& name) const {
     checkName("a module", name);
-    return load<Module>(_folder + "/modules/" + name + ".so", "module");
+    return load<Module>(existing("modules", "", name), "module");
 }
 
 std::shared_ptr<Authenticator> Loader::authenticator(const std::string& name) const {
     checkName("an authentication plugin", name);
-    return load<Authenticator>(_folder + "/plugins/auth-" + name + ".so", "authenticator");
+    return load<Authenticator>(existing("plugins", "auth-", name), "authenticator");
 }
 
 std::shared_ptr<SizeStrategy> Loader::sizeStrategy(const std::string& name) const {
     checkName("a size plugin", name);
-    return load<SizeStrategy>(_folder + "/plugins/" + name + ".so", "size");
+    if (!name.starts_with(sizePrefix)) throw LibraryError("`" + name + "` is no size plugin: size-mime is one");
+    return load<SizeStrategy>(existing("plugins", std::string(sizePrefix), name.substr(sizePrefix.size())), "size");
 }
 
 bool Loader::hasAuthenticator(const std::string& name) const {

@@ -35,6 +35,10 @@ public:
     [[nodiscard]] static std::string programFolder();
 
 private:
+    // PREFIXname.so in this subfolder. Throws LibraryError, naming those that there are, if it is missing.
+    [[nodiscard]] std::string existing(const std::string& subfolder, const std::string& prefix,
+                                       const std::string& name) const;
+
     std::string _folder;
 };
 

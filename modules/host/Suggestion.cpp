@@ -28,16 +28,12 @@ std::size_t editDistance(const std::string& left, const std::string& right) {
     return last[b.size()];
 }
 
-std::optional<std::string> nearestKey(const std::string& unknown, const std::vector<KeySpec>& specs) {
+namespace {
+
+std::optional<std::string> nearestOf(const std::string& unknown, const std::vector<std::string>& candidates) {
     std::optional<std::string> nearest;
     std::size_t nearestDistance = 0;
-    for (const KeySpec& spec : specs) {
-        std::string candidate = spec.name;
-        if (candidate.ends_with(".*")) {
-            const std::size_t dot = unknown.rfind('.');
-            if (dot == std::string::npos) continue;
-            candidate.replace(candidate.size() - 2, 2, unknown.substr(dot));
-        }
+    for (const std::string& candidate : candidates) {
         const std::size_t allowed = std::clamp<std::size_t>(candidate.size() / 4, 2, 5);
         const std::size_t lengths =
             std::max(candidate.size(), unknown.size()) - std::min(candidate.size(), unknown.size());
@@ -50,6 +46,33 @@ std::optional<std::string> nearestKey(const std::string& unknown, const std::vec
         }
     }
     return nearest;
+}
+
+}  // namespace
+
+std::optional<std::string> nearestKey(const std::string& unknown, const std::vector<KeySpec>& specs) {
+    std::vector<std::string> candidates;
+    for (const KeySpec& spec : specs) {
+        std::string candidate = spec.name;
+        if (candidate.ends_with(".*")) {
+            const std::size_t dot = unknown.rfind('.');
+            if (dot == std::string::npos) continue;
+            candidate.replace(candidate.size() - 2, 2, unknown.substr(dot));
+        }
+        candidates.push_back(std::move(candidate));
+    }
+    return nearestOf(unknown, candidates);
+}
+
+std::optional<std::string> nearestName(const std::string& unknown, const std::vector<std::string>& names) {
+    if (auto nearest = nearestOf(unknown, names)) return nearest;
+    const std::string wanted = Poco::toLower(unknown);
+    constexpr std::size_t shortest = 3;  // letters that say something
+    for (const std::string& name : names) {
+        if (name.size() < shortest || wanted.size() < shortest) continue;
+        if (wanted.find(name) != std::string::npos || name.find(wanted) != std::string::npos) return name;
+    }
+    return std::nullopt;
 }
 
 }  // namespace maildock::host

@@ -1,4 +1,4 @@
-// Finds the known key that a misspelt one was probably meant to be.
+// Finds the known key, or other name, that a misspelt one was probably meant to be.
 #pragma once
 
 #include <cstddef>
@@ -16,5 +16,8 @@ namespace maildock::host {
 // The nearest declared key, if one is near enough (a quarter of its letters, at most five). Of a family "a.b.*" the
 // last component of `unknown` is kept.
 [[nodiscard]] std::optional<std::string> nearestKey(const std::string& unknown, const std::vector<KeySpec>& specs);
+
+// Likewise the nearest of these names; a name that `unknown` contains, or that contains it, is near too.
+[[nodiscard]] std::optional<std::string> nearestName(const std::string& unknown, const std::vector<std::string>& names);
 
 }  // namespace maildock::host

@@ -390,7 +390,8 @@ class Libraries(Fixture):
         self.assertIn(text, program.stderr.replace(self.folder + "/", ""))
 
     def test_missing(self):
-        self.refused("none", "there is no library lib/modules/none.so")
+        self.refused("none", "there is no library lib/modules/none.so; there are: ")
+        self.refused("recordin", "; did you mean `recording`?")
 
     def test_a_name_is_no_path(self):
         self.refused("../modules/recording", "is not the name of a module")
@@ -436,11 +437,13 @@ class Libraries(Fixture):
     def test_plugins(self):
         status, lines = self.check("auth.plugins = none", "size.plugin = size-none")
         self.assertEqual(status, 1)
-        self.assertIn("maildock.properties:5: auth.plugins: there is no library lib/plugins/auth-none.so", lines)
-        self.assertIn("maildock.properties:6: size.plugin: there is no library lib/plugins/size-none.so", lines)
+        self.assertTrue(lines[0].startswith("maildock.properties:5: auth.plugins: there is no library "
+                                            "lib/plugins/auth-none.so; there are: "), lines)
+        self.assertIn("maildock.properties:6: size.plugin: there is no library lib/plugins/size-none.so; there are: "
+                      "size-mime, size-stored", lines)
         self.assertEqual(self.check("size.plugin = size-stored")[0], 0)
         status, lines = self.check("size.plugin = auth-passwdfile")
-        self.assertIn('is of kind "authenticator", and "size" is wanted here', lines[0])
+        self.assertIn("`auth-passwdfile` is no size plugin", lines[0])
 
 
 def main():

@@ -164,6 +164,11 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("mailbox.create.Sent"),
                              nearestKey("mailbox.craete.Sent", specs()).value_or(""));
         CPPUNIT_ASSERT(!nearestKey("pop3.port", specs()));
+        const std::vector<std::string> plugins = {"checkpassword", "ldap", "passwdfile", "pam", "sql"};
+        CPPUNIT_ASSERT_EQUAL(std::string("passwdfile"), nearestName("passwd-file", plugins).value_or(""));
+        CPPUNIT_ASSERT_EQUAL(std::string("passwdfile"), nearestName("auth-passwdfile", plugins).value_or(""));
+        CPPUNIT_ASSERT_EQUAL(std::string("sql"), nearestName("mysql", plugins).value_or(""));
+        CPPUNIT_ASSERT(!nearestName("kerberos", plugins));
     }
 };
 
