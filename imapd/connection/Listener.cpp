@@ -7,6 +7,7 @@
 #include <Poco/Net/TCPServerParams.h>
 #include <Poco/StringTokenizer.h>
 
+#include <cerrno>
 #include <exception>
 #include <limits>
 
@@ -78,6 +79,29 @@ Poco::StringTokenizer itemsOf(const std::string& addresses) {
     return {addresses, ",", Poco::StringTokenizer::TOK_TRIM | Poco::StringTokenizer::TOK_IGNORE_EMPTY};
 }
 
+std::string allAddresses(const std::string& port) {
+    return "0.0.0.0:" + port + ", [::]:" + port;
+}
+
+// Why an address can't be bound, and what helps.
+std::string reasonOf(const Poco::Exception& error, const Poco::Net::SocketAddress& address) {
+    const std::string port = std::to_string(address.port());
+    switch (error.code()) {
+        case EADDRINUSE:
+            return "the port is already in use by another program, perhaps by the server from before; "
+                   "`ss -ltnp sport = :" +
+                   port + "` names it";
+        case EACCES:
+            return "ports below 1024 are for root, or need CAP_NET_BIND_SERVICE as etc/maildock.service gives it; or "
+                   "let "
+                   "systemd bind it (systemd:NAME)";
+        case EADDRNOTAVAIL:
+            return "this machine has no such address; for all that it has write " + allAddresses(port);
+        default:
+            return error.displayText();
+    }
+}
+
 constexpr std::string_view passedPrefix = "systemd:";
 
 bool isPassed(const std::string& item) {
@@ -91,7 +115,12 @@ std::vector<Poco::Net::SocketAddress> Listener::parse(const std::string& address
     for (const std::string& item : itemsOf(addresses)) {
         if (isPassed(item)) continue;
         if (!hasHostAndPort(item)) {
-            throw ListenError("Cannot listen on \"" + item + "\": expected host:port or [IPv6 address]:port");
+            throw ListenError("Cannot listen on \"" + item + "\": expected host:port or [IPv6 address]:port, as in " +
+                              allAddresses("143"));
+        }
+        if (item.starts_with("*:")) {
+            throw ListenError("Cannot listen on \"" + item + "\": for all addresses write " +
+                              allAddresses(item.substr(2)));
         }
         try {
             result.emplace_back(item);
@@ -110,7 +139,7 @@ Listener::Listener(const std::string& addresses, Entrance entrance, Poco::Logger
             const Poco::Net::SocketAddress bound = socket.address();
             _doors.push_back({socket, bound, nullptr});
         } catch (const Poco::Exception& error) {
-            throw ListenError("Cannot listen on " + address.toString() + ": " + error.displayText());
+            throw ListenError("Cannot listen on " + address.toString() + ": " + reasonOf(error, address));
         }
     }
     for (const std::string& item : itemsOf(addresses)) {

@@ -20,6 +20,7 @@
 #include <utility>
 
 #include "imapd/connection/OcspStaple.h"
+#include "imapd/connection/TlsFaults.h"
 #include "imapd/connection/TlsHosts.h"
 
 namespace imapd {
@@ -152,8 +153,9 @@ void loadFiles(SSL_CTX* context, const Files& files) {
     SSL_CTX_set_default_passwd_cb(context, noPassphrase);
     ERR_clear_error();
     if (SSL_CTX_use_certificate_chain_file(context, files.certificatePath.c_str()) != 1) {
-        throw TlsError(files.certificateSetting,
-                       "The certificate " + files.certificatePath + " cannot be used: " + opensslReason());
+        const std::string reason = opensslReason(), fault = faultOfCertificateFile(files.certificatePath);
+        throw TlsError(files.certificateSetting, "The certificate " + files.certificatePath + " " +
+                                                     (fault.empty() ? "cannot be used: " + reason : fault));
     }
     // A key of another kind or value than the certificate's is refused here, or else by the check below.
     const bool isKeyLoaded = SSL_CTX_use_PrivateKey_file(context, files.keyPath.c_str(), SSL_FILETYPE_PEM) == 1;
@@ -163,11 +165,15 @@ void loadFiles(SSL_CTX* context, const Files& files) {
                                                                   ERR_GET_REASON(code) == X509_R_KEY_TYPE_MISMATCH);
     if (isMismatch || isKeyLoaded) {
         ERR_clear_error();
+        if (const std::string fault = faultOfChainOrder(files.certificatePath, files.keyPath); !fault.empty())
+            throw TlsError(files.certificateSetting, "The certificate " + files.certificatePath + " " + fault);
         throw TlsError(files.keySetting,
                        "The key " + files.keyPath + " does not belong to the certificate " + files.certificatePath);
     }
-    throw TlsError(files.keySetting, "The key " + files.keyPath +
-                                         " cannot be used (PEM without a passphrase is expected): " + opensslReason());
+    const std::string reason = opensslReason(), fault = faultOfKeyFile(files.keyPath);
+    throw TlsError(files.keySetting,
+                   "The key " + files.keyPath + " " +
+                       (fault.empty() ? "cannot be used (PEM without a passphrase is expected): " + reason : fault));
 }
 
 // Asks clients for certificates of the named authorities (RFC 8446 4.3.2).

@@ -94,6 +94,11 @@ public:
         CPPUNIT_ASSERT_MESSAGE(text, text.find("already in use") != std::string::npos);
         const std::string foreign = listenError("192.0.2.1:1143");
         CPPUNIT_ASSERT_MESSAGE(foreign, foreign.find("192.0.2.1:1143") != std::string::npos);
+        CPPUNIT_ASSERT_MESSAGE(foreign, foreign.find("this machine has no such address") != std::string::npos);
+        const std::string port = taken.substr(taken.rfind(':'));
+        CPPUNIT_ASSERT_MESSAGE(text, text.find("`ss -ltnp sport = " + port + "`") != std::string::npos);
+        const std::string any = listenError("*:143");
+        CPPUNIT_ASSERT_MESSAGE(any, any.find("write 0.0.0.0:143, [::]:143") != std::string::npos);
     }
 
     void outOfDescriptorsShedsAndRecovers() {
