@@ -10,6 +10,7 @@
 #include "modules/host/Assembly.h"
 #include "modules/maildock/NewPassword.h"
 #include "modules/maildock/Terminal.h"
+#include "modules/maildock/UsersFile.h"
 #include "modules/signin/Chain.h"
 #include "modules/signin/Names.h"
 
@@ -111,7 +112,7 @@ int testToken(const signin::Chain& chain, const std::string& user, const std::st
 
 }  // namespace
 
-int makePassword(const std::string& scheme, const std::string& user, std::ostream& out) {
+int makePassword(const std::string& scheme, const std::string& user, const std::string& usersFile, std::ostream& out) {
     try {
         if (user.find_first_of(":\n\r") != std::string::npos) throw std::runtime_error("a user's name has no colon");
         const std::string& chosen = scheme.empty() ? passwordSchemes().front() : scheme;
@@ -119,7 +120,12 @@ int makePassword(const std::string& scheme, const std::string& user, std::ostrea
         const std::string password = askSecret("Password: ");
         if (askSecret("The same again: ") != password) throw std::runtime_error("the two passwords differ");
         const std::string field = newPassword(chosen, password, scramIterations);
-        out << (user.empty() ? field : user + ":" + field + "::::::") << std::endl;
+        if (usersFile.empty()) {
+            out << (user.empty() ? field : user + ":" + field + "::::::") << std::endl;
+        } else {
+            const bool wasKnown = setPassword(usersFile, user, field);
+            out << usersFile << ": " << user << (wasKnown ? " has a new password" : " is new") << std::endl;
+        }
         return 0;
     } catch (const std::runtime_error& error) {
         std::cerr << "maildock: " << error.what() << std::endl;

@@ -52,6 +52,11 @@ CommandLine CommandLine::parse(const std::vector<std::string>& arguments) {
             line.proof = Proof::Token;
         } else if (argument.rfind("--scheme=", 0) == 0 && argument.size() > 9) {
             line.scheme = argument.substr(9);
+        } else if (argument == "--set") {
+            if (++i == arguments.size() || arguments[i].empty()) return mistaken("the option --set needs a file");
+            line.usersFile = arguments[i];
+        } else if (argument.rfind("--set=", 0) == 0 && argument.size() > 6) {
+            line.usersFile = argument.substr(6);
         } else if (argument.size() > 1 && argument.front() == '-') {
             return mistaken("there is no option " + argument);
         } else if (takesUser(line) && !argument.empty() && line.user.empty()) {
@@ -85,6 +90,9 @@ CommandLine CommandLine::parse(const std::vector<std::string>& arguments) {
     }
     if (!line.scheme.empty() && line.action != Action::Passwd)
         return mistaken("the option --scheme belongs to the command passwd");
+    if (!line.usersFile.empty() && line.action != Action::Passwd)
+        return mistaken("the option --set belongs to the command passwd");
+    if (!line.usersFile.empty() && line.user.empty()) return mistaken("the option --set needs a user");
     if (line.action == Action::AuthTest && line.user.empty()) return mistaken("the command auth test needs a user");
     if (isAboutKeys) {
         if (line.action != Action::Check) return mistaken("the option --keys belongs to the command check");
@@ -101,6 +109,7 @@ std::string CommandLine::help() {
            "       maildock check --keys [--config=FILE]   list every key that the program and the libraries named in\n"
            "                                        FILE know: key, kind, default and meaning, separated by tabs\n"
            "       maildock passwd [--scheme=SCHEME] [USER]   ask for a password, write a line for the users file\n"
+           "       maildock passwd [--scheme=SCHEME] --set FILE USER   ask for a password, put it into the users file\n"
            "       maildock auth test [--password|--token] [--config=FILE] USER   which plugin knows the user, what "
            "it\n"
            "                                        tells; and whether it takes a password, or a token of OAuth 2\n"
@@ -108,7 +117,8 @@ std::string CommandLine::help() {
            "\n"
            "FILE is /etc/maildock/maildock.properties unless told otherwise.\n"
            "Signals: SIGTERM and SIGINT stop cleanly, SIGHUP reads the configuration again.\n"
-           "Exit status: 0 success; 1 check found errors; 64 wrong usage; 69 a module could not start;\n"
+           "Exit status: 0 success; 1 check found errors, or passwd or auth test did not succeed; 64 wrong usage; 69 a "
+           "module could not start;\n"
            "70 internal error; 78 the configuration is wrong.\n";
 }
 

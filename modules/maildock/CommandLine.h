@@ -14,6 +14,7 @@ struct CommandLine {
     std::string configFile = "/etc/maildock/maildock.properties";
     std::string user;           // of Preauthenticated, Passwd (may be empty) and AuthTest
     std::string scheme;         // of Passwd; empty: the default
+    std::string usersFile;      // of Passwd: the file to change; empty: the line is shown
     Proof proof = Proof::None;  // of AuthTest
     std::string mistake;        // of Action::Mistake: what is wrong, for the user
 

@@ -56,7 +56,7 @@ int run(const CommandLine& line, const std::string& program) {
         case CommandLine::Action::ListKeys:
             return maildock::listKeys(line.configFile, std::cout);
         case CommandLine::Action::Passwd:
-            return maildock::makePassword(line.scheme, line.user, std::cout);
+            return maildock::makePassword(line.scheme, line.user, line.usersFile, std::cout);
         case CommandLine::Action::AuthTest:
             return maildock::testUser(line.configFile, line.user, line.proof, std::cout);
         case CommandLine::Action::Version:
@@ -69,7 +69,7 @@ int run(const CommandLine& line, const std::string& program) {
         case CommandLine::Action::Mistake:
             break;
     }
-    std::cerr << "maildock: " << line.mistake << "\n\n" << CommandLine::help();
+    std::cerr << "maildock: " << line.mistake << " (maildock --help tells more)\n";
     return Application::EXIT_USAGE;
 }
 

@@ -120,10 +120,13 @@ class CommandLine(Fixture):
                                 (["auth", "test"], "needs a user"), (["check", "--password"], "belongs to the command auth"),
                                 (["check", "--token"], "belongs to the command auth"),
                                 (["check", "--scheme=X"], "belongs to the command passwd"),
+                                (["check", "--set", "x"], "belongs to the command passwd"),
+                                (["passwd", "--set", "x"], "--set needs a user"),
                                 (["passwd", "a", "b"], "one command too many")):
             answer = self.run_program(*arguments)
             self.assertEqual(answer.returncode, 64, arguments)
             self.assertIn(text, answer.stderr)
+            self.assertEqual(len(answer.stderr.splitlines()), 1, answer.stderr)
 
     def test_keys_are_listed(self):
         answer = self.run_program("check", "--keys", "--config=" + self.configure("no.such.key = 1"))
