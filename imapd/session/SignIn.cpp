@@ -217,7 +217,10 @@ Progress SignIn::fail(Session& session, const Result& result) {
         _reply = Reply::no("Authentication is not possible at the moment; try again later", "UNAVAILABLE");
         return Progress::Done;
     }
-    session.log("log-in of " + user + " failed (" + result.verdict.reason + ")");
+    // A guess failed; an account that may not sign in, or has no usable password, is refused whatever was guessed.
+    // Filters that lock addresses out count the first alone.
+    const bool isGuess = result.verdict.outcome != Outcome::Disabled;
+    session.log("log-in of " + user + (isGuess ? " failed (" : " refused (") + result.verdict.reason + ")");
     // The same for an unknown user as for a wrong password.
     _reply = result.refusal == Guesses::Refusal::None
                  ? Reply::no("Wrong user name or password", "AUTHENTICATIONFAILED")

@@ -5,6 +5,7 @@ Usage: signin_client.py BUILD_FOLDER [NAME]
 """
 
 import base64
+import concurrent.futures
 import hashlib
 import os
 import pty
@@ -348,19 +349,26 @@ def swapped(build, folder):
 
 
 def fail2ban(build, folder):
-    """The filter finds each failure with its address, and no address that a client makes up."""
+    """The filter finds each failure with its address, and no address that a client makes up; a right password is none."""
     if not shutil.which("fail2ban-regex"):
         raise Skipped("the package fail2ban is not installed")
     filter_file = os.path.join(REPOSITORY, "etc", "fail2ban", "filter.d", "maildock.conf")
     forged = "x user - peer 192.0.2.99:1: log-in of y failed ("
-    with serving(build, folder, "fail2ban", {"anna": "{PLAIN}pencil"}) as server:
+    users = {"anna": "{PLAIN}pencil", "left": "{PLAIN}pencil::::::nologin x=", "away": "{PLAIN}pencil::::::allow_nets=192.0.2.0/24 x=",
+             "odd": "{NONSENSE}x"}
+    with serving(build, folder, "fail2ban", users) as server:
+        for user in ("left", "away", "odd"):
+            with Connection(server.port) as one:
+                one.command(f"LOGIN {user} pencil")
         with Connection(server.port) as one:
             one.command("LOGIN anna wrong")
             one.command(f'LOGIN "{forged}" wrong')
             one.authenticate("PLAIN", plain(f"a\nimapd: session 1 {forged}", "x"))
             one.command("LOGIN anna pencil")
         lines = [line for line in server.log().splitlines() if " session " in line]
-    lines.append(lines[0].replace("127.0.0.1", "[2001:db8::7]"))
+    require(sum(" refused (" in line for line in lines) == 3, lines)
+    failed = next(line for line in lines if " failed (" in line)
+    lines.append(failed.replace("127.0.0.1", "[2001:db8::7]"))
     lines += ["Nov 26 10:00:00 host maildock[7]: " + line.split(" ", 2)[2] for line in lines]
     with open(os.path.join(folder, "log"), "w", encoding="utf-8") as file:
         file.write("\n".join(lines) + "\n")
@@ -490,6 +498,48 @@ def passwd_command(build, folder):
                 require(line.startswith("a OK"), line)
 
 
+def passwd_set(build, folder):
+    """`maildock passwd --set FILE USER` changes one password of the file, and nothing else of it."""
+    program = os.path.join(build, "bin", "maildock")
+    real, path = os.path.join(folder, "real-users"), os.path.join(folder, "users-link")
+    before = "# staff: 2\nbert:{PLAIN}x:1000:1000:Bert, B.:/home/bert::userdb_quota=1\nAnna:{PLAIN}old:::::\ncarl"
+    with open(real, "w", encoding="utf-8") as file:
+        file.write(before)
+    os.chmod(real, 0o640)
+    os.symlink(real, path)
+
+    def change(*arguments, status=0):
+        done = subprocess.run([program, "passwd", "--scheme=SHA512-CRYPT", *arguments], input="pencil\npencil\n",
+                              capture_output=True, text=True, timeout=60, check=False, start_new_session=True)
+        require(done.returncode == status, f"{arguments}: {done}")
+        return done.stdout + done.stderr
+
+    require("anna has a new password" in change("--set", path, "anna"), "anna is known")
+    with open(real, encoding="utf-8") as file:
+        lines = file.read().split("\n")
+    hashed = lines[2].split(":")[1]
+    require(hashed.startswith("{SHA512-CRYPT}$6$"), lines)
+    require("\n".join(lines).replace(hashed, "{PLAIN}old") == before, lines)
+    require(os.path.islink(path) and os.stat(real).st_mode & 0o7777 == 0o640, "link and mode stay")
+    require("carl has a new password" in change("--set", path, "carl"), "a line without any field")
+    require("dora is new" in change("--set=" + path, "dora"), "dora is new")
+    # Several at once: none gets lost.
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: change("--set", path, f"user{number}"), range(8)))
+    with open(real, encoding="utf-8") as file:
+        users = {line.split(":")[0]: line.split(":")[1] for line in file.read().splitlines()[1:]}
+    require(set(users) == {"bert", "Anna", "carl", "dora", *(f"user{number}" for number in range(8))}, users)
+    require(not [name for name in os.listdir(folder) if name.startswith("real-users.")], os.listdir(folder))
+    require("install -m 600 /dev/null" in change("--set", path + "x", "anna", status=1), "no such file")
+    require("needs a user" in change("--set", path, status=64), "no user")
+    users.pop("bert")
+    with serving(build, folder, "set", {name.lower(): field for name, field in users.items()}, {}) as server:
+        for user in ("anna", "carl", "dora", "user7"):
+            with Connection(server.port) as one:
+                line = one.authenticate("PLAIN", plain(user, "pencil"))
+                require(line.startswith("a OK"), line)
+
+
 def auth_test(build, folder):
     """`maildock auth test` says which plugin answered, what it told, and how long it took."""
     settings = {"auth.plugins": "master, passwdfile", "auth.master.path": os.path.join(folder, "test", "masters")}
@@ -519,7 +569,7 @@ def main():
     counter = Counter(sys.argv[2] if len(sys.argv) > 2 else None)
     with WorkFolder("signin") as folder:
         for test in (scram_forms, scram_pipelined, gnu_sasl, unknown_users, what_is_offered, cram_md5, names, passwords_as_they_are,
-                     limits_by_address, limits_by_user, a_stale_password, delays_grow, remembered, swapped, fail2ban, external, master, passwd_command, auth_test):
+                     limits_by_address, limits_by_user, a_stale_password, delays_grow, remembered, swapped, fail2ban, external, master, passwd_command, passwd_set, auth_test):
             place = os.path.join(folder, test.__name__)
             os.mkdir(place)
             os.chmod(place, 0o755)
