@@ -354,6 +354,12 @@ const std::map<std::string, Scheme>& schemes() {
     return all;
 }
 
+std::string schemeNames() {
+    std::string names;
+    for (const auto& [name, scheme] : schemes()) names += (names.empty() ? "" : ", ") + name;
+    return names;
+}
+
 struct NamedScheme {
     const Scheme* scheme = nullptr;
     std::optional<Encoding> encoding;
@@ -427,7 +433,7 @@ std::shared_ptr<const PasswordHash> PasswordHash::parse(const std::string& field
     if (named.scheme == nullptr) {
         // Only what looks like a scheme is shown: it may be a password that begins with a brace.
         const bool isShown = scheme.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.") == std::string::npos;
-        refuse("the password scheme " + (isShown ? scheme + " " : "") + "is not supported");
+        refuse("the password scheme " + (isShown ? scheme + " " : "") + "is not supported; there are " + schemeNames());
     }
     if (data.empty()) refuse("the password is empty");
     try {
@@ -435,7 +441,10 @@ std::shared_ptr<const PasswordHash> PasswordHash::parse(const std::string& field
         if (raw.empty()) refuse("it is empty");
         return named.scheme->make(raw);
     } catch (const HashError& e) {
-        throw HashError("the password of scheme " + scheme + " can't be used: " + e.what());
+        const bool isNamed = field.front() == '{';
+        const std::string cure =
+            isNamed ? "" : " (no {SCHEME} stands before it; a password in the clear is written {PLAIN}password)";
+        throw HashError("the password of scheme " + scheme + " can't be used: " + e.what() + cure);
     }
 }
 

@@ -48,6 +48,7 @@ const char* const hashes[] = {
 class PasswordHashTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(PasswordHashTest);
     CPPUNIT_TEST(everySchemeTakesItsPasswordAndNoOther);
+    CPPUNIT_TEST(refusalsSayWhatToWrite);
     CPPUNIT_TEST(fieldsWithoutSchemeAreOfTheDefault);
     CPPUNIT_TEST(brokenFieldsAreRefusedWithoutShowingThem);
     CPPUNIT_TEST(costsPastSenseAreRefused);
@@ -81,6 +82,17 @@ public:
             CPPUNIT_ASSERT_MESSAGE(hash, !matches(hash, hash.substr(hash.find('}') + 1)) ||
                                              hash.rfind("{PLAIN}", 0) == 0 || hash.rfind("{CLEARTEXT}", 0) == 0);
         }
+    }
+
+    void refusalsSayWhatToWrite() {
+        CPPUNIT_ASSERT(refusalOf("geheim").find("no {SCHEME} stands before it") != std::string::npos);
+        CPPUNIT_ASSERT(refusalOf("geheim").find("{PLAIN}password") != std::string::npos);
+        CPPUNIT_ASSERT(refusalOf("geheim").find("geheim") == std::string::npos);
+        CPPUNIT_ASSERT(refusalOf("{CRYPT}x").find("no {SCHEME}") == std::string::npos);
+        const std::string unknown = refusalOf("{CRAM-MD5}x");
+        CPPUNIT_ASSERT_MESSAGE(unknown,
+                               unknown.find("CRAM-MD5 is not supported; there are ARGON2I, ") != std::string::npos);
+        CPPUNIT_ASSERT_MESSAGE(unknown, unknown.find("SHA512-CRYPT") != std::string::npos);
     }
 
     void fieldsWithoutSchemeAreOfTheDefault() {
