@@ -3,6 +3,8 @@
 #include <Poco/ClassLibrary.h>
 #include <Poco/Logger.h>
 
+#include <algorithm>
+#include <iterator>
 #include <stdexcept>
 
 #include "imapd/commands/CommandTable.h"
@@ -80,6 +82,17 @@ bool hasCertificate(const Settings& settings) {
     return !settings.path("tls.certificate").empty();
 }
 
+// What a key of listenKeys says. If none of them is set: with a certificate the ports that mail clients try by
+// themselves (RFC 3501 2.1, RFC 8314 7.3), on all addresses; without one nobody else may see what is said here.
+std::string listenText(const Settings& settings, const std::string& key) {
+    const bool isAnySet = std::any_of(std::begin(listenKeys), std::end(listenKeys),
+                                      [&settings](const char* each) { return !settings.text(each).empty(); });
+    if (isAnySet) return settings.text(key);
+    constexpr int imapPort = 143, imapsPort = 993;
+    if (key == "imap.listen") return hasCertificate(settings) ? Listener::allAddresses(imapPort) : "127.0.0.1:1143";
+    return key == "imaps.listen" && hasCertificate(settings) ? Listener::allAddresses(imapsPort) : "";
+}
+
 }  // namespace
 
 ImapdModule::~ImapdModule() {
@@ -92,9 +105,7 @@ std::vector<maildock::KeySpec> ImapdModule::keys() const {
 
 std::vector<Finding> ImapdModule::check(const Settings& settings) const {
     std::vector<Finding> findings = Policy::check(settings);
-    bool listens = false;
     for (const char* const key : listenKeys) {
-        listens = listens || !settings.text(key).empty();
         try {
             Listener::parse(settings.text(key));
         } catch (const std::exception& error) {
@@ -110,9 +121,6 @@ std::vector<Finding> ImapdModule::check(const Settings& settings) const {
     } else if (!settings.boolean("auth.plaintextWithoutTls")) {
         findings.push_back({Finding::Warning, "tls.certificate",
                             "without TLS nobody can log in, unless auth.plaintextWithoutTls is set"});
-    }
-    if (!listens) {
-        findings.push_back({Finding::Error, "imap.listen", "nothing is listened on"});
     }
     return findings;
 }
@@ -141,8 +149,8 @@ void ImapdModule::prepare(std::shared_ptr<const Environment> environment) {
     });
     takeCertificate(*environment);
     const auto listen = [&](const char* key, Entrance entrance) {
-        if (settings.text(key).empty()) return;
-        _listeners.push_back(std::make_unique<Listener>(settings.text(key), entrance, logger));
+        const std::string addresses = listenText(settings, key);
+        if (!addresses.empty()) _listeners.push_back(std::make_unique<Listener>(addresses, entrance, logger));
     };
     listen("imap.listen", {});
     listen("imaps.listen", {.isTls = true});

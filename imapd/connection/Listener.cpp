@@ -6,6 +6,8 @@
 #include <Poco/Net/TCPServerConnectionFactory.h>
 #include <Poco/Net/TCPServerParams.h>
 #include <Poco/StringTokenizer.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <exception>
@@ -79,7 +81,7 @@ Poco::StringTokenizer itemsOf(const std::string& addresses) {
     return {addresses, ",", Poco::StringTokenizer::TOK_TRIM | Poco::StringTokenizer::TOK_IGNORE_EMPTY};
 }
 
-std::string allAddresses(const std::string& port) {
+std::string allAddressesOf(const std::string& port) {
     return "0.0.0.0:" + port + ", [::]:" + port;
 }
 
@@ -96,7 +98,7 @@ std::string reasonOf(const Poco::Exception& error, const Poco::Net::SocketAddres
                    "let "
                    "systemd bind it (systemd:NAME)";
         case EADDRNOTAVAIL:
-            return "this machine has no such address; for all that it has write " + allAddresses(port);
+            return "this machine has no such address; for all that it has write " + allAddressesOf(port);
         default:
             return error.displayText();
     }
@@ -110,17 +112,25 @@ bool isPassed(const std::string& item) {
 
 }  // namespace
 
+std::string Listener::allAddresses(int port) {
+    const std::string text = std::to_string(port);
+    const int probe = ::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (probe < 0) return "0.0.0.0:" + text;
+    ::close(probe);
+    return "0.0.0.0:" + text + ", [::]:" + text;
+}
+
 std::vector<Poco::Net::SocketAddress> Listener::parse(const std::string& addresses) {
     std::vector<Poco::Net::SocketAddress> result;
     for (const std::string& item : itemsOf(addresses)) {
         if (isPassed(item)) continue;
         if (!hasHostAndPort(item)) {
             throw ListenError("Cannot listen on \"" + item + "\": expected host:port or [IPv6 address]:port, as in " +
-                              allAddresses("143"));
+                              allAddressesOf("143"));
         }
         if (item.starts_with("*:")) {
             throw ListenError("Cannot listen on \"" + item + "\": for all addresses write " +
-                              allAddresses(item.substr(2)));
+                              allAddressesOf(item.substr(2)));
         }
         try {
             result.emplace_back(item);

@@ -47,6 +47,8 @@ public:
 
     // What the constructor binds of `addresses`, for checking settings. Throws ListenError.
     static std::vector<Poco::Net::SocketAddress> parse(const std::string& addresses);
+    // This port on all addresses of the machine, as the constructor takes it; without IPv6 where the kernel has none.
+    static std::string allAddresses(int port);
 
 private:
     void take(const std::string& name);

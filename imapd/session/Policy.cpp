@@ -70,8 +70,12 @@ std::optional<maildir::NameEncoding> encodingOf(const std::string& text) {
 
 void addServerKeys(std::vector<KeySpec>& keys) {
     keys.push_back(
-        key("imap.listen", KeyKind::Address, "127.0.0.1:1143", "Where IMAP is served in the clear and with STARTTLS."));
-    keys.push_back(key("imaps.listen", KeyKind::Address, "", "Where IMAP is served over TLS from the start."));
+        key("imap.listen", KeyKind::Address, "",
+            "Where IMAP is served in the clear and with STARTTLS. If no key of the four is set: port 143 of all "
+            "addresses with a certificate, 127.0.0.1:1143 without."));
+    keys.push_back(key("imaps.listen", KeyKind::Address, "",
+                       "Where IMAP is served over TLS from the start. If no key of the four is set: port 993 of all "
+                       "addresses with a certificate."));
     keys.push_back(key("imap.proxy.listen", KeyKind::Address, "",
                        "As imap.listen, for proxies alone: each connection begins with a PROXY header."));
     keys.push_back(key("imaps.proxy.listen", KeyKind::Address, "",

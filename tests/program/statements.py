@@ -6,6 +6,8 @@ Usage: statements.py BUILD_FOLDER. Each check is named after its statement (docs
 
 import ctypes
 import os
+import shlex
+import shutil
 import socket
 import ssl
 import struct
@@ -54,6 +56,41 @@ def standard_ports():
             require(greeting(host, 143).startswith(b"* OK"), "no greeting on port 143")
             require(greeting(host, 993, tls=True).startswith(b"* OK"), "no greeting on port 993")
             require(greeting("127.0.0.1", other).startswith(b"* OK"), "no greeting on the other port")
+
+
+def ports_unless_told():
+    """2.1.1: without a key for addresses, 143 and 993 of all addresses with a certificate; else loopback alone."""
+    if os.geteuid() != 0 or not shutil.which("unshare"):
+        raise Skipped("a network of its own needs root and unshare")
+    with WorkFolder("unless-told") as folder:
+        key, certificate = (os.path.join(folder, name) for name in ("key.pem", "cert.pem"))
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-subj", "/CN=localhost", "-keyout", key, "-out", certificate], check=True,
+                       capture_output=True, timeout=60)
+        os.chmod(key, 0o600)
+        config = os.path.join(folder, "maildock.properties")
+
+        def listens_on(*lines):
+            with open(config, "w", encoding="utf-8") as file:
+                file.write("\n".join(["auth.plugins =", f"mail.location = {folder}/%u", f"state.path = {folder}",
+                                      *lines]) + "\n")
+            command = f"ip link set lo up && exec {shlex.quote(os.path.join(BUILD, 'bin', 'maildock'))} --config={config}"
+            with subprocess.Popen(["unshare", "-n", "sh", "-c", command], stdin=subprocess.DEVNULL,
+                                  stderr=subprocess.PIPE, text=True) as program:
+                found = []
+                for line in program.stderr:
+                    found += [line.split("imapd listens on ")[1].strip()] if "imapd listens on " in line else []
+                    if line.startswith("maildock ready"):
+                        break
+                program.terminate()
+                program.communicate(timeout=30)
+            return sorted(found)
+
+        tls = [f"tls.certificate = {certificate}", f"tls.key = {key}"]
+        everywhere = [f"{host}:{port}" for host in ("0.0.0.0", "[::]") for port in (143, 993)]
+        require(listens_on(*tls) == everywhere, listens_on(*tls))
+        require(listens_on() == ["127.0.0.1:1143"], listens_on())
+        require(listens_on(*tls, "imaps.listen = 127.0.0.1:993") == ["127.0.0.1:993"], "one that is set is the only one")
 
 
 def negotiated(server, version, ciphers=None):
@@ -309,7 +346,7 @@ def times():
 
 def main():
     counter = Counter()
-    for check in (standard_ports, lowest_protocol, system_policy, chosen_ciphers, preauthenticated,
+    for check in (standard_ports, ports_unless_told, lowest_protocol, system_policy, chosen_ciphers, preauthenticated,
                   refuses_preauthentication, stored_sizes, hidden_keywords_stay, slow_reader, times):
         counter.run(check.__doc__, check)
     sys.exit(counter.finish())
