@@ -1,6 +1,7 @@
 #include "maildir/message/Charset.h"
 
 #include <unicode/ucnv.h>
+#include <unicode/ucnv_err.h>
 #include <unicode/utf8.h>
 
 #include <algorithm>
@@ -112,6 +113,17 @@ std::size_t convertLenient(std::string_view text, std::string& utf8, bool isLast
     return at;
 }
 
+// A shift into another set and back without a character between is what text in pieces has at each join, as each
+// encoded-word and many a line begins and ends in ASCII (RFC 2047 section 3, RFC 1468): ICU would put U+FFFD there.
+void substituteDamage(const void* context, UConverterToUnicodeArgs* arguments, const char* octets, std::int32_t length,
+                      UConverterCallbackReason reason, UErrorCode* status) {
+    if (reason == UCNV_IRREGULAR && *status == U_ILLEGAL_ESCAPE_SEQUENCE) {
+        *status = U_ZERO_ERROR;
+        return;
+    }
+    UCNV_TO_U_CALLBACK_SUBSTITUTE(context, arguments, octets, length, reason, status);
+}
+
 }  // namespace
 
 struct CharsetDecoder::Converter {
@@ -143,6 +155,8 @@ std::optional<CharsetDecoder> CharsetDecoder::open(std::string_view charset) {
     UErrorCode status = U_ZERO_ERROR;
     auto converter = std::make_unique<Converter>(ucnv_open(name.c_str(), &status));
     if (U_FAILURE(status) || converter->converter == nullptr) return std::nullopt;
+    ucnv_setToUCallBack(converter->converter, substituteDamage, nullptr, nullptr, nullptr, &status);
+    if (U_FAILURE(status)) return std::nullopt;
     return CharsetDecoder(std::move(converter));
 }
 

@@ -57,6 +57,7 @@ class HeaderTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(refusesWhatIsNoDate);
     CPPUNIT_TEST(decodesWords);
     CPPUNIT_TEST(joinsCharactersSplitOverWords);
+    CPPUNIT_TEST(joinsWordsThatShiftBack);
     CPPUNIT_TEST(leavesBrokenWords);
     CPPUNIT_TEST(manyOpenWordsTakeLinearTime);
     CPPUNIT_TEST(readsPlain8BitText);
@@ -180,6 +181,18 @@ public:
     void joinsCharactersSplitOverWords() {
         assertDecoded("schön", "=?utf-8?Q?sch=C3?=\n =?utf-8?Q?=B6n?=");
         assertDecoded("😀", "=?utf-8?B?8J+Y?= =?utf-8?B?gA==?=");
+    }
+
+    // Each word begins and ends in ASCII (RFC 2047 section 3): nothing stands between two of them.
+    void joinsWordsThatShiftBack() {
+        assertDecoded("日本語の x", "=?ISO-2022-JP?B?GyRCRnxLXBsoQg==?=\n =?iso-2022-jp?B?GyRCOGwkThsoQg==?= x");
+        assertDecoded("日本語の", "=?ISO-2022-JP?Q?=1B$BF|K\\=1B(B?= =?ISO-2022-JP?Q?=1B$B8l$N=1B(J?=");
+        assertDecoded("한국어", "=?ISO-2022-KR?B?GyQpQw5HUTE5Dw==?= =?ISO-2022-KR?B?GyQpQw4+bg8=?=");
+        assertDecoded("中文", "=?HZ-GB-2312?Q?~{VP~}?= =?HZ-GB-2312?Q?~{ND~}?=");
+        // Broken: a word that ends in the middle of a character, or of the other set.
+        assertDecoded("日本", "=?ISO-2022-JP?Q?=1B$BF?= =?ISO-2022-JP?Q?|K\\=1B(B?=");
+        assertDecoded("日本", "=?ISO-2022-JP?Q?=1B$BF|?= =?ISO-2022-JP?Q?K\\=1B(B?=");
+        assertDecoded("日本", "=?EUC-JP?Q?=C6?= =?EUC-JP?Q?=FC=CB=DC?=");
     }
 
     void leavesBrokenWords() {
