@@ -62,19 +62,19 @@ public:
         if (_refusal) return node;
         switch (key.kind) {
             case SearchKey::Bcc:
-                header(node, "BCC", key.text);
+                addresses(node, "BCC", key.text);
                 break;
             case SearchKey::Cc:
-                header(node, "CC", key.text);
+                addresses(node, "CC", key.text);
                 break;
             case SearchKey::From:
-                header(node, "FROM", key.text);
+                addresses(node, "FROM", key.text);
                 break;
             case SearchKey::Subject:
                 header(node, "SUBJECT", key.text);
                 break;
             case SearchKey::To:
-                header(node, "TO", key.text);
+                addresses(node, "TO", key.text);
                 break;
             case SearchKey::Header:
                 header(node, upperCase(key.field), key.text);
@@ -142,6 +142,12 @@ private:
         node.name = std::move(name);
         pattern(node, text);
         dear(node, HeaderText);
+    }
+
+    // RFC 3501 6.4.4: FROM, TO, CC and BCC are about what ENVELOPE shows.
+    void addresses(Node& node, std::string name, const std::string& text) {
+        header(node, std::move(name), text);
+        node.isAddress = true;
     }
 
     void body(Node& node, const std::string& text) {
@@ -345,7 +351,8 @@ bool SearchProgram::askStat(const Node& node, SearchSubject& subject) {
 
 bool SearchProgram::askHeader(const Node& node, SearchSubject& subject) {
     if (node.kind == SearchKey::Header) {
-        const std::string_view values = subject.foldedHeader(node.name);
+        const std::string_view values =
+            node.isAddress ? subject.foldedAddresses(node.name) : subject.foldedHeader(node.name);
         // RFC 3501 6.4.4: the empty string asks whether there is such a field.
         return node.pattern ? node.pattern->foundInFoldedLines(values) : !values.empty();
     }

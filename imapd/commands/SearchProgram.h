@@ -59,6 +59,7 @@ private:
         Level level = Free;                                     // of the cheapest look that always decides it
         std::size_t answer = 0;                                 // index in _answers, for keys that are not free
         std::string name;                                       // HEADER's field (upper case), KEYWORD's keyword
+        bool isAddress = false;                                 // HEADER stands for FROM, TO, CC, BCC
         std::shared_ptr<const maildir::SearchPattern> pattern;  // null: the empty string
         std::uint64_t number = 0;
         std::int64_t time = 0;  // YOUNGER, OLDER: compared with INTERNALDATE

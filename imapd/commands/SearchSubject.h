@@ -30,10 +30,12 @@ public:
     virtual std::int64_t internalDate() = 0;  // seconds since the epoch
     virtual std::uint64_t octets() = 0;       // RFC822.SIZE
     // Read the header, unless remembered.
-    // name: upper case. The values of the header's fields of that name, unfolded, decoded to UTF-8, folded
-    // (maildir::foldCase) and each ended by LF, which none has in it. Valid until the next call of this or another
-    // message of the same search.
+    // name: upper case. The texts (maildir::fieldText) of the header's fields of that name, folded
+    // (maildir::foldFieldText) and each ended by LF, which none has in it. Valid until the next call for this or
+    // another message of the same search.
     virtual std::string_view foldedHeader(const std::string& name) = 0;
+    // The same of fields of addresses, each of which is there as ENVELOPE shows it too (maildir::addressTexts).
+    virtual std::string_view foldedAddresses(const std::string& name) = 0;
     // sentDayOf() the first Date field; nothing without one.
     virtual std::optional<std::int64_t> sentDay() = 0;
     // Reads the message: whether each pattern is in its text; withHeaders: in its header too (TEXT), else BODY.

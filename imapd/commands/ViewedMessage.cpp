@@ -5,7 +5,7 @@
 
 #include "imapd/session/Session.h"
 #include "imapd/session/SizeOf.h"
-#include "maildir/message/CaseFold.h"
+#include "maildir/message/FieldText.h"
 #include "maildir/message/Header.h"
 
 namespace imapd {
@@ -17,7 +17,7 @@ bool isNamed(std::string_view name, const std::string& upper) {
                       [](char a, char b) { return (a >= 'a' && a <= 'z' ? a - 'a' + 'A' : a) == b; });
 }
 
-// A value with its fold removed holds no line end, so that lines can keep several apart.
+// A text of a field holds no line end, so that lines can keep several apart.
 std::string joined(const std::vector<std::string>& values) {
     std::string lines;
     for (const std::string& value : values) {
@@ -35,6 +35,15 @@ std::vector<std::string> split(std::string_view lines) {
         at = end + 1;
     }
     return values;
+}
+
+std::string foldedLines(const std::vector<std::string>& texts) {
+    std::string folded;
+    for (const std::string& text : texts) {
+        maildir::foldFieldText(text, folded);
+        folded += '\n';
+    }
+    return folded;
 }
 
 // A number as a value of a column.
@@ -83,19 +92,20 @@ std::uint64_t ViewedMessage::octets() {
 }
 
 std::string_view ViewedMessage::foldedHeader(const std::string& name) {
-    return _columns->value(name, _record->uid, [&] {
-        std::string folded;
-        for (const std::string& value : headerValues(name)) {
-            maildir::foldCase(value, folded);
-            folded += '\n';
-        }
-        return folded;
+    return _columns->value(name, _record->uid, [&] { return foldedLines(fieldTexts(name)); });
+}
+
+std::string_view ViewedMessage::foldedAddresses(const std::string& name) {
+    return _columns->value("addresses " + name, _record->uid, [&] {
+        return foldedLines(headerTexts("addresses1 ", name, [](std::string_view rawValue, Texts& texts) {
+            for (std::string& text : maildir::addressTexts(rawValue)) texts.push_back(std::move(text));
+        }));
     });
 }
 
 std::optional<std::int64_t> ViewedMessage::sentDay() {
     const std::string_view octets = _columns->value("sent day", _record->uid, [this] {
-        const std::vector<std::string> values = headerValues("DATE");
+        const std::vector<std::string> values = fieldTexts("DATE");
         const auto day = values.empty() ? std::nullopt : sentDayOf(values.front());
         return day ? octetsOf(*day) : std::string();
     });
@@ -103,22 +113,25 @@ std::optional<std::int64_t> ViewedMessage::sentDay() {
     return numberIn(octets);
 }
 
-std::vector<std::string> ViewedMessage::headerValues(const std::string& name) {
+ViewedMessage::Texts ViewedMessage::fieldTexts(const std::string& name) {
+    return headerTexts("values2 ", name,
+                       [](std::string_view rawValue, Texts& texts) { texts.push_back(maildir::fieldText(rawValue)); });
+}
+
+ViewedMessage::Texts ViewedMessage::headerTexts(const char* kind, const std::string& name,
+                                                void (*read)(std::string_view rawValue, Texts& texts)) {
     constexpr std::size_t maxKeyOctets = 128;
-    const std::string key = "values1 " + name;
+    const std::string key = kind + name;
     const bool isKept = key.size() <= maxKeyOctets;
     if (isKept) {
         if (const std::shared_ptr<const std::string> known = content().derived(key)) return split(*known);
     }
-    std::vector<std::string> values;
+    Texts texts;
     for (const maildir::HeaderField& field : maildir::headerFields(content().header())) {
-        if (!isNamed(field.name, name)) continue;
-        std::string value = maildir::decodeEncodedWords(maildir::unfold(field.value));
-        std::replace(value.begin(), value.end(), '\n', ' ');  // an encoded-word may hide one
-        values.push_back(std::move(value));
+        if (isNamed(field.name, name)) read(field.value, texts);
     }
-    if (isKept) content().storeDerived(key, joined(values));
-    return values;
+    if (isKept) content().storeDerived(key, joined(texts));
+    return texts;
 }
 
 std::vector<bool> ViewedMessage::textHas(const std::vector<const maildir::SearchPattern*>& patterns, bool withHeaders) {

@@ -32,12 +32,16 @@ public:
     std::int64_t internalDate() override;
     std::uint64_t octets() override;
     std::string_view foldedHeader(const std::string& name) override;
+    std::string_view foldedAddresses(const std::string& name) override;
     std::optional<std::int64_t> sentDay() override;
     std::vector<bool> textHas(const std::vector<const maildir::SearchPattern*>& patterns, bool withHeaders) override;
 
 private:
     MessageContent& content();
-    std::vector<std::string> headerValues(const std::string& name);
+    using Texts = std::vector<std::string>;
+    // What `read` adds for each field of that name; kept as a derived fact, whose key starts with `kind`.
+    Texts headerTexts(const char* kind, const std::string& name, void (*read)(std::string_view rawValue, Texts& texts));
+    Texts fieldTexts(const std::string& name);
 
     Session* _session;
     maildir::RecordRef _record;

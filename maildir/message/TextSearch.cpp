@@ -7,6 +7,7 @@
 #include "maildir/message/Ascii.h"
 #include "maildir/message/CaseFold.h"
 #include "maildir/message/Charset.h"
+#include "maildir/message/FieldText.h"
 #include "maildir/message/Header.h"
 #include "maildir/message/TransferDecoder.h"
 
@@ -26,33 +27,42 @@ std::size_t wholeFields(std::string_view header) {
     return 0;
 }
 
+bool has(std::string_view text, std::string_view sought) {
+    return sought.empty() || ::memmem(text.data(), text.size(), sought.data(), sought.size()) != nullptr;
+}
+
 }  // namespace
 
 SearchPattern::SearchPattern(std::string_view utf8) {
     foldCase(utf8, _folded);
+    foldFieldText(utf8, _foldedField);
     _isAscii = isAscii(_folded);
 }
 
-bool SearchPattern::foundInFolded(std::string_view folded, bool textIsAscii) const {
-    if (_folded.empty()) return true;
-    return (_isAscii || !textIsAscii) &&
-           ::memmem(folded.data(), folded.size(), _folded.data(), _folded.size()) != nullptr;
+bool SearchPattern::isIn(std::string_view folded, bool textIsAscii) const {
+    return (_isAscii || !textIsAscii) && has(folded, _folded);
+}
+
+bool SearchPattern::isInField(std::string_view folded, bool textIsAscii) const {
+    return (_isAscii || !textIsAscii) && has(folded, _foldedField);
 }
 
 bool SearchPattern::foundIn(std::string_view utf8) const {
     if (_folded.empty()) return true;
     std::string folded;
     foldCase(utf8, folded);
-    return foundInFolded(folded, isAscii(folded));
+    return isIn(folded, isAscii(folded));
 }
 
 bool SearchPattern::foundInFoldedLines(std::string_view lines) const {
     if (_folded.empty()) return !lines.empty();
-    return _folded.find('\n') == std::string::npos && foundInFolded(lines, false);
+    return _folded.find('\n') == std::string::npos && isInField(lines, false);
 }
 
 bool SearchPattern::foundInHeaderValue(std::string_view rawValue) const {
-    return foundIn(decodeEncodedWords(unfold(rawValue)));
+    std::string folded;
+    foldFieldText(fieldText(rawValue), folded);
+    return isInField(folded, isAscii(folded));
 }
 
 // An extent in blocks, as sent or as stored.
@@ -94,7 +104,8 @@ public:
             // Other texts are found in lines that end in LF as well as in lines that end in CRLF.
             _needsWire = _needsWire || folded.find_first_of("\r\n") != std::string::npos;
             // A field is searched as "Name: value", whatever blanks are in the header.
-            _needsFields = _needsFields || folded.find(':') != std::string::npos || folded.starts_with(' ');
+            const std::string& inField = patterns[i]->_foldedField;
+            _needsFields = _needsFields || inField.find(':') != std::string::npos || inField.starts_with(' ');
         }
         countMissing();
     }
@@ -109,7 +120,7 @@ public:
             if (part.isMessage() || withPartHeaders) searchHeader(child.header);
             searchBodies(child, withPartHeaders);
         }
-        if (part.children.empty() && ascii::equalIgnoringCase(part.type, "text")) searchText(part);
+        if (part.children.empty() && isText(part)) searchText(part);
     }
 
     void searchHeader(const Extent& header) {
@@ -132,9 +143,9 @@ private:
         _unfolded.assign(block);
         std::erase_if(_unfolded, [](char c) { return c == '\r' || c == '\n'; });
         _window.clear();
-        foldCase(_unfolded, _window);
+        foldFieldText(_unfolded, _window);
         for (std::size_t i = 0; i < _patterns.size(); ++i) {
-            if (!_found[i] && _patterns[i]->foundInFolded(_window, true)) return true;
+            if (!_found[i] && _patterns[i]->isInField(_window, true)) return true;
         }
         return false;
     }
@@ -145,10 +156,21 @@ private:
         for (const HeaderField& field : headerFields(block)) {
             text.assign(field.name);
             if (!field.name.empty()) text += ": ";
-            text += decodeEncodedWords(unfold(field.value));
-            startText();
-            addText(text, true);
+            text += fieldText(field.value);
+            _window.clear();
+            foldFieldText(text, _window);
+            const bool windowIsAscii = isAscii(_window);
+            for (std::size_t i = 0; i < _patterns.size(); ++i) {
+                if (!_found[i]) _found[i] = _patterns[i]->isInField(_window, windowIsAscii);
+            }
         }
+        countMissing();
+    }
+
+    // Reports of type message (RFC 3464, 3798, 5965), parts of a message (RFC 2046 5.2) and headers alone (RFC 6533)
+    // are for people to read too: who looks for the address in a bounce wants to find it.
+    static bool isText(const Part& part) {
+        return ascii::equalIgnoringCase(part.type, "text") || ascii::equalIgnoringCase(part.type, "message");
     }
 
     void searchText(const Part& part) {
@@ -188,7 +210,7 @@ private:
         _unfolded.erase(0, length);
         const bool windowIsAscii = isAscii(_window);
         for (std::size_t i = 0; i < _patterns.size(); ++i) {
-            if (!_found[i]) _found[i] = _patterns[i]->foundInFolded(_window, windowIsAscii);
+            if (!_found[i]) _found[i] = _patterns[i]->isIn(_window, windowIsAscii);
         }
         countMissing();
         if (_window.size() >= _overlap) _window.erase(0, _window.size() - _overlap + 1);

@@ -22,22 +22,24 @@ class SearchPattern {
 public:
     explicit SearchPattern(std::string_view utf8);  // the empty pattern is found everywhere
     [[nodiscard]] bool foundIn(std::string_view utf8) const;
-    // lines: folded by foldCase(), each ended by LF, in one of which it is looked for.
+    // lines: folded by foldFieldText(), each ended by LF, in one of which it is looked for.
     [[nodiscard]] bool foundInFoldedLines(std::string_view lines) const;
-    [[nodiscard]] bool foundInHeaderValue(std::string_view rawValue) const;  // unfolds, decodes encoded-words
+    [[nodiscard]] bool foundInHeaderValue(std::string_view rawValue) const;  // in its fieldText()
 
 private:
-    [[nodiscard]] bool foundInFolded(std::string_view folded, bool isAscii) const;
+    [[nodiscard]] bool isIn(std::string_view folded, bool isAscii) const;
+    [[nodiscard]] bool isInField(std::string_view folded, bool isAscii) const;
 
     std::string _folded;
+    std::string _foldedField;  // as fields are folded
     bool _isAscii = true;
     friend class BodySearch;
 };
 
-// Looks for every pattern in the text parts (all leaf parts of type text, and headers of enclosed messages) of a
-// message. withHeaders: in the message's own header fields and the MIME headers of its parts too (SEARCH TEXT), else in
-// its body only (SEARCH BODY). Returns one bool a pattern, in order. Works in blocks: memory does not grow with the
-// message.
+// Looks for every pattern in the text parts of a message: all leaf parts of type text, those of type message, such as
+// delivery reports (RFC 3464), and headers of enclosed messages. withHeaders: in the message's own header fields and
+// the MIME headers of its parts too (SEARCH TEXT), else in its body only (SEARCH BODY). Returns one bool a pattern, in
+// order. Works in blocks: memory does not grow with the message.
 std::vector<bool> searchMessage(const MessageFile& file, const Structure& structure,
                                 const std::vector<const SearchPattern*>& patterns, bool withHeaders);
 

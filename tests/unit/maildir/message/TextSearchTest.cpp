@@ -10,6 +10,7 @@
 #include "maildir/message/TransferDecoder.h"
 
 using namespace maildir;
+using std::string_literals::operator""s;
 
 namespace {
 
@@ -56,6 +57,9 @@ class TextSearchTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(looksIntoFieldsAsTheyAreShown);
     CPPUNIT_TEST(findsLineEnds);
     CPPUNIT_TEST(findsInFoldedLines);
+    CPPUNIT_TEST(findsOverBlanksOfFields);
+    CPPUNIT_TEST(findsOverShifts);
+    CPPUNIT_TEST(searchesReports);
     CPPUNIT_TEST_SUITE_END();
 
 public:
@@ -83,6 +87,50 @@ public:
         CPPUNIT_ASSERT(!SearchPattern("a\nb").foundInFoldedLines("a\nb c\n"));
         CPPUNIT_ASSERT(SearchPattern("").foundInFoldedLines("\n"));
         CPPUNIT_ASSERT(!SearchPattern("").foundInFoldedLines(""));
+    }
+
+    void findsOverBlanksOfFields() {
+        const SearchPattern name("John  Doe");
+        for (const char* const value :
+             {"John Doe", " John\r\n Doe", "John\n\t Doe", "John  \t  Doe", "John\xC2\xA0 Doe"}) {
+            CPPUNIT_ASSERT_MESSAGE(value, name.foundInHeaderValue(value));
+            CPPUNIT_ASSERT_MESSAGE(value, found("X-Name:"s + value + "\nSubject: \xC3\xA4\n\n", "john doe", true));
+            CPPUNIT_ASSERT_MESSAGE(value, found("X-Name:"s + value + "\n\n", "john\tdoe", true));
+        }
+        CPPUNIT_ASSERT(!name.foundInHeaderValue("JohnDoe"));
+        // In a body every blank counts.
+        CPPUNIT_ASSERT(found("\nJohn  Doe\n", "john  doe"));
+        CPPUNIT_ASSERT(!found("\nJohn  Doe\n", "john doe"));
+    }
+
+    // Stretches in another set that end and begin again without a character between are one text.
+    void findsOverShifts() {
+        const std::string jp = "Content-Type: text/plain; charset=iso-2022-jp\n\n";
+        CPPUNIT_ASSERT(found(jp + "\x1B$BF|K\\\x1B(B\x1B$B8l\x1B(B\n", "日本語"));
+        CPPUNIT_ASSERT(!found(jp + "\x1B$BF|K\\\x1B(B \x1B$B8l\x1B(B\n", "日本語"));
+        CPPUNIT_ASSERT(found("Content-Type: text/plain; charset=hz-gb-2312\n\n~{VP~}~{ND~}\n", "中文"));
+        CPPUNIT_ASSERT(
+            found("Content-Type: text/plain; charset=iso-2022-kr\nContent-Transfer-Encoding: base64\n\n"
+                  "GyQpQw5HUTE5Dw4+bg8=\n",
+                  "한국어"));
+    }
+
+    void searchesReports() {
+        for (const char* const type :
+             {"message/delivery-status", "MESSAGE/disposition-notification", "message/feedback-report",
+              "message/partial; id=x; number=2", "message/external-body; access-type=local-file",
+              "message/global-headers", "message/global-delivery-status", "message/x-other"}) {
+            const std::string part = "Content-Type: "s + type + "\n\nFinal-Recipient: rfc822; ann@example.org\n";
+            CPPUNIT_ASSERT_MESSAGE(type, found(part, "ANN@example.org"));
+            const std::string report =
+                "Content-Type: multipart/report; boundary=b\n\n--b\n\nIt bounced.\n--b\n" + part + "\n--b--\n";
+            CPPUNIT_ASSERT_MESSAGE(type, found(report, "ann@example.org"));
+            CPPUNIT_ASSERT_MESSAGE(type, found(report, "ann@example.org", true));
+        }
+        CPPUNIT_ASSERT(
+            found("Content-Type: message/global-headers\nContent-Transfer-Encoding: base64\n\n"
+                  "U3ViamVjdDogZ3LDvMOfZQ==\n",
+                  "GRÜSSE"));
     }
 
     void ignoresCase() {
