@@ -9,6 +9,7 @@
 
 #include "imapd/commands/CommandTable.h"
 #include "imapd/connection/StandardStreams.h"
+#include "imapd/session/MailLocation.h"
 #include "imapd/session/Networks.h"
 #include "imapd/session/Session.h"
 #include "imapd/session/UserMail.h"
@@ -123,6 +124,10 @@ std::vector<Finding> ImapdModule::check(const Settings& settings) const {
                             "without TLS nobody can log in, unless auth.plaintextWithoutTls is set"});
     }
     return findings;
+}
+
+std::vector<Finding> ImapdModule::checkUsers(const Settings& settings, const Users& users) const {
+    return checkMailLocation(settings.text("mail.location"), users);
 }
 
 void ImapdModule::requireSound(const Settings& settings) const {

@@ -9,16 +9,19 @@
 #include "imapd/connection/Scheduler.h"
 #include "imapd/connection/TlsContexts.h"
 #include "imapd/session/Services.h"
+#include "modules/api/MailTrees.h"
 #include "modules/api/Module.h"
 #include "modules/api/StandardStreams.h"
 
 namespace imapd {
 
-class ImapdModule : public maildock::Module, public maildock::StandardStreams {
+class ImapdModule : public maildock::Module, public maildock::StandardStreams, public maildock::MailTrees {
 public:
     ~ImapdModule() override;
     [[nodiscard]] std::vector<maildock::KeySpec> keys() const override;
     [[nodiscard]] std::vector<maildock::Finding> check(const maildock::Settings& settings) const override;
+    [[nodiscard]] std::vector<maildock::Finding> checkUsers(const maildock::Settings& settings,
+                                                            const Users& users) const override;
     void prepare(std::shared_ptr<const maildock::Environment> environment) override;
     void start(std::shared_ptr<const maildock::Environment> environment) override;
     void reload(std::shared_ptr<const maildock::Environment> environment) override;

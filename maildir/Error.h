@@ -20,6 +20,7 @@ enum class ErrorKind {
     Corrupt,        // a file of ours that cannot be understood
     Limit,          // a bound of ours or of the file system: name too long, too many keywords
     InvalidName,    // a mailbox name that cannot exist
+    Unavailable,    // what should be there can't be reached at the moment, such as a disk that is not mounted
     Io              // anything else the system said
 };
 

@@ -33,6 +33,8 @@ Reply replyTo(const maildir::Error& error) {
             return Reply::no(textFor(error, "A limit of this server was reached"), "LIMIT");
         case ErrorKind::InvalidName:
             return Reply::no(textFor(error, "This cannot be the name of a mailbox"), "CANNOT");
+        case ErrorKind::Unavailable:
+            return Reply::no("Your mail cannot be reached at the moment; try again later", "UNAVAILABLE");
         case ErrorKind::Io:
             break;
     }

@@ -1,8 +1,12 @@
 #include "imapd/session/Policy.h"
-#include "imapd/session/Networks.h"
 
 #include <algorithm>
 #include <stdexcept>
+#include <string_view>
+
+#include "imapd/session/MailLocation.h"
+#include "imapd/session/Networks.h"
+#include "modules/api/Variables.h"
 
 namespace imapd {
 
@@ -109,6 +113,8 @@ void addMailKeys(std::vector<KeySpec>& keys) {
                        "The Maildir root, INBOX itself: %u user, %n local part, %d domain, %h home."));
     keys.push_back(choice("mail.accessAs", {"server", "account"},
                           "With whose rights mail is touched: the server's, or those of the account's uid and gid."));
+    keys.push_back(key("mail.create", KeyKind::Boolean, "true",
+                       "A tree is made for a user who has none; false: then nobody may log in without one."));
     keys.push_back(choice("mail.layout", {"maildir++", "fs"}, "How folders lie in the root: .A.B or A/B."));
     keys.push_back(choice("mail.encoding", {"auto", "utf-7", "dovecot-utf-7", "utf-8", "courier-utf-8"},
                           "How folder names are written on disk; auto looks at the tree."));
@@ -285,6 +291,7 @@ Policy Policy::from(const Settings& settings) {
     policy.delimiter = delimiter[0];
     policy.prefix = settings.text("namespace.prefix");
     policy.mailLocation = settings.text("mail.location");
+    policy.createsTrees = settings.boolean("mail.create");
     policy.actsAsAccount = settings.text("mail.accessAs") == "account";
     policy.layout = settings.text("mail.layout") == "fs" ? maildir::Layout::Fs : maildir::Layout::MaildirPlusPlus;
     policy.encoding = encodingOf(settings.text("mail.encoding"));
@@ -353,6 +360,28 @@ Policy Policy::from(const Settings& settings) {
     return policy;
 }
 
+namespace {
+
+// Names of folders have no variables: one that was meant as such would be a folder of that name.
+void checkFolderNames(const Settings& settings, std::vector<Finding>& findings) {
+    const auto look = [&findings](const std::string& key, const std::string& value) {
+        for (std::size_t at = value.find('%'); at != std::string::npos; at = value.find('%', at + 1)) {
+            if (std::string_view("undh").find(maildock::variableAt(value, at).name) == std::string_view::npos) continue;
+            findings.push_back({Finding::Error, key, "has no variables, but `" + value + "` looks as if it had one"});
+            return;
+        }
+    };
+    look("namespace.prefix", settings.text("namespace.prefix"));
+    for (const Role& role : roles) {
+        const std::string specialUse = std::string("mailbox.specialUse.") + role.key;
+        const std::string alias = std::string("mailbox.alias.") + role.key;
+        look(specialUse, settings.text(specialUse));
+        for (const std::string& name : settings.list(alias)) look(alias, name);
+    }
+}
+
+}  // namespace
+
 std::vector<Finding> Policy::check(const Settings& settings) {
     std::vector<Finding> findings;
     const std::string delimiter = settings.text("namespace.delimiter");
@@ -363,10 +392,8 @@ std::vector<Finding> Policy::check(const Settings& settings) {
     if (!prefix.empty() && !delimiter.empty() && prefix.back() != delimiter[0]) {
         findings.push_back({Finding::Error, "namespace.prefix", "must end in the delimiter " + delimiter});
     }
-    const std::string location = settings.text("mail.location");
-    if (location.empty() || (location[0] != '/' && !location.starts_with("%h"))) {
-        findings.push_back({Finding::Error, "mail.location", "must be an absolute path, or begin with %h"});
-    }
+    for (Finding& finding : checkMailLocation(settings.text("mail.location"))) findings.push_back(std::move(finding));
+    checkFolderNames(settings, findings);
     if (settings.text("mail.escapeCharacter").size() > 1) {
         findings.push_back({Finding::Error, "mail.escapeCharacter", "must be one character"});
     }

@@ -32,6 +32,7 @@ struct Policy {
     char delimiter = '/';
     std::string prefix;
     std::string mailLocation;
+    bool createsTrees = true;    // for users whose tree is not there
     bool actsAsAccount = false;  // touches a user's files with the rights of that user of the system
     maildir::Layout layout = maildir::Layout::MaildirPlusPlus;
     std::optional<maildir::NameEncoding> encoding;

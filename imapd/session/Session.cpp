@@ -39,10 +39,12 @@ ReaderLimits limitsFor(const Policy& policy, bool isAuthenticated) {
     return limits;
 }
 
+constexpr std::size_t longestName = 200, longestEvent = 2000;  // in a line of the log
+
 // Names that clients send may hold anything; a line of the log stays a line.
-std::string printable(std::string_view text) {
+std::string printable(std::string_view text, std::size_t most = longestName) {
     std::string result;
-    for (const char c : text.substr(0, 200)) {
+    for (const char c : text.substr(0, most)) {
         const auto octet = static_cast<unsigned char>(c);
         result += octet < 0x20 || octet == 0x7f ? '?' : c;
     }
@@ -86,7 +88,7 @@ Session::~Session() = default;
 void Session::log(const std::string& text) {
     _services->log("session " + std::to_string(_peer.connectionId) + " user " +
                    (_user.empty() ? std::string("-") : printable(_user)) + " peer " + _peer.client.toString() + ": " +
-                   printable(text));
+                   printable(text, longestEvent));
 }
 
 // --- Conversation
@@ -114,7 +116,7 @@ void Session::greetPreauthenticated() {
         reply = openMail(*this, *_preauthenticated, "PREAUTH");
     } catch (const maildir::Error& error) {
         log("cannot open the mail of " + _preauthenticated->user + ": " + error.what());
-        reply = Reply::no("Your mail cannot be opened; the admin's log tells why", "CONTACTADMIN");
+        reply = replyToUnopened(error);
     }
     _preauthenticated.reset();
     if (reply.status != Reply::Ok) return close(reply.code, reply.text);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <mutex>
 
+#include "imapd/response/ErrorReply.h"
+#include "imapd/session/MailLocation.h"
 #include "imapd/session/Networks.h"
 #include "imapd/session/Services.h"
 #include "imapd/session/Session.h"
@@ -36,55 +38,6 @@ namespace {
 
 constexpr std::size_t maxDoublings = 5;  // of the delay of an answer
 
-// A part of a path that comes from a user's name: never more than one level of it.
-std::string pathPart(const std::string& text) {
-    if (text.empty() || text[0] == '.' || text.find('/') != std::string::npos || text.find('\0') != std::string::npos) {
-        throw maildir::Error(maildir::ErrorKind::InvalidName, "a user's name that cannot be part of a path");
-    }
-    return text;
-}
-
-// %u user, %n local part, %d domain, %h home, %% a percent sign.
-std::string expandLocation(const std::string& pattern, const maildock::Account& account) {
-    const std::size_t at = account.user.rfind('@');
-    std::string path;
-    for (std::size_t i = 0; i < pattern.size(); ++i) {
-        if (pattern[i] != '%' || i + 1 == pattern.size()) {
-            path += pattern[i];
-            continue;
-        }
-        switch (pattern[++i]) {
-            case 'u':
-                path += pathPart(account.user);
-                break;
-            case 'n':
-                path += pathPart(account.user.substr(0, at));
-                break;
-            case 'd':
-                path += at == std::string::npos ? std::string() : pathPart(account.user.substr(at + 1));
-                break;
-            case 'h':
-                if (account.home.empty()) {
-                    throw maildir::Error(maildir::ErrorKind::NotFound,
-                                         "mail.location has %h, but the user has no home");
-                }
-                path += account.home;
-                break;
-            default:
-                path += pattern[i];
-        }
-    }
-    if (path.empty() || path[0] != '/')
-        throw maildir::Error(maildir::ErrorKind::InvalidName, "the mail location is not absolute", path);
-    return path;
-}
-
-// Dovecot writes locations as "maildir:/path:LAYOUT=fs"; its plain form is understood.
-std::string plainLocation(std::string location) {
-    if (location.starts_with("maildir:")) location.erase(0, 8);
-    return location.substr(0, location.find(':'));
-}
-
 }  // namespace
 
 Reply openMail(Session& session, const maildock::Account& known, const std::string& how, const std::string& actingBy) {
@@ -99,11 +52,11 @@ Reply openMail(Session& session, const maildock::Account& known, const std::stri
     }
     const maildir::FileIdentity::Scope scope(identity);
     maildir::TreeSettings settings;
-    settings.root =
-        expandLocation(known.mailLocation.empty() ? policy.mailLocation : plainLocation(known.mailLocation), known);
+    settings.root = mailRootOf(policy.mailLocation, known);
     settings.layout = policy.layout;
     settings.encoding = policy.encoding;
     settings.escapeCharacter = policy.escapeCharacter;
+    settings.mayMakeRoot = policy.createsTrees;
     auto mail = std::make_unique<UserMail>(std::move(settings), session.sharedPolicy(), session.services().store(),
                                            session.features());
     if (const maildir::EncodingFinding& finding = mail->tree().encodingFinding(); finding.isMixed) {
@@ -111,7 +64,8 @@ Reply openMail(Session& session, const maildock::Account& known, const std::stri
                     (finding.witnesses.empty() ? std::string("?") : finding.witnesses.front()) +
                     ": set mail.encoding to the right one");
     }
-    mail->prepare();
+    if (mail->prepare())
+        session.log("there was no mail of " + known.user + ": made a new tree, " + mail->tree().settings().root);
     if (!session.services().admitUser(known.user, session.peer().client.host().toString())) {
         session.log("log-in of " + known.user + " refused: too many connections");
         // RFC 5530 has LIMIT; the text is for the person who reads it.
@@ -125,6 +79,11 @@ Reply openMail(Session& session, const maildock::Account& known, const std::stri
     session.log("logged in (" + how + (session.tls().isActive ? ", " + session.tls().protocol : ", no TLS") + ")" +
                 (actingBy.empty() ? std::string() : ", acted for by " + actingBy));
     return Reply::ok("Logged in", policy.announceCapability ? "CAPABILITY " + session.capabilityText() : std::string());
+}
+
+Reply replyToUnopened(const maildir::Error& error) {
+    if (error.kind() == maildir::ErrorKind::Unavailable) return replyTo(error);
+    return Reply::no("Your mail cannot be opened; the admin's log tells why", "CONTACTADMIN");
 }
 
 SignIn::SignIn(std::unique_ptr<Attempt> attempt, std::string shownMechanism)
@@ -205,7 +164,7 @@ Progress SignIn::settle(Session& session, Result result) {
         if (_reply.status == Reply::Ok) session.tellNotice();
     } catch (const maildir::Error& error) {
         session.log("log-in of " + result.user + ": cannot open the mail: " + error.what());
-        _reply = Reply::no("Your mail cannot be opened; the admin's log tells why", "CONTACTADMIN");
+        _reply = replyToUnopened(error);
     }
     return Progress::Done;
 }

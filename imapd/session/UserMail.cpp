@@ -49,8 +49,8 @@ UserMail::UserMail(maildir::TreeSettings settings, std::shared_ptr<const Policy>
                    const WireFeatures& features)
     : _tree(std::move(settings)), _policy(std::move(policy)), _store(&store), _features(&features) {}
 
-void UserMail::prepare() {
-    _tree.ensureRoot();
+bool UserMail::prepare() {
+    const bool isNew = _tree.ensureRoot();
     const Recorded recorded = _tree.specialUses().load();
     for (const Policy::SpecialUse& use : _policy->specialUses) {
         if (!use.autocreate || holderOf(use.attribute, recorded, clientNames())) continue;
@@ -62,6 +62,7 @@ void UserMail::prepare() {
             if (error.kind() != ErrorKind::AlreadyExists) throw;  // another session was first
         }
     }
+    return isNew;
 }
 
 std::string_view UserMail::withoutPrefix(std::string_view wireName) const {

@@ -31,8 +31,8 @@ public:
     UserMail(maildir::TreeSettings settings, std::shared_ptr<const Policy> policy, maildir::MailStore& store,
              const WireFeatures& features);
 
-    // Creates the root and the folders that are to be there, once.
-    void prepare();
+    // Creates the root and the folders that are to be there, once. True if there was no tree before.
+    bool prepare();
 
     [[nodiscard]] const maildir::MailTree& tree() const { return _tree; }
     [[nodiscard]] char delimiter() const { return _policy->delimiter; }

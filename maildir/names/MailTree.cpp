@@ -7,10 +7,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <map>
 #include <utility>
 
 #include "maildir/FileOps.h"
+#include "maildir/names/ForeignStore.h"
 #include "maildir/names/Subscriptions.h"
 #include "maildir/names/TreeWalk.h"
 
@@ -20,6 +23,9 @@ namespace {
 
 // In the root's tmp/: no reader of either layout takes what is there for a mailbox.
 constexpr std::string_view deletedPrefix = "maildock-deleted.";
+
+// In the order in which they are made: cur makes it a mailbox.
+constexpr std::array rootParts = {"/tmp", "/new", "/cur"};
 
 // path: absolute, or relative to the open directory `from`.
 bool isDirectory(const std::string& path, int from = AT_FDCWD) {
@@ -106,9 +112,22 @@ std::string MailTree::pathOf(const MailboxName& name) const {
     return directory.empty() ? _settings.root : _settings.root + '/' + directory;
 }
 
-void MailTree::ensureRoot() const {
+bool MailTree::isThere() const {
+    return std::any_of(rootParts.begin(), rootParts.end(), [this](const char* part) {
+        struct stat status {};
+        const std::string path = _settings.root + part;
+        if (::stat(path.c_str(), &status) == 0) return S_ISDIR(status.st_mode);
+        if (errno != ENOENT && errno != ENOTDIR) throw Error::fromErrno("cannot look at", path);
+        return false;
+    });
+}
+
+bool MailTree::ensureRoot() const {
     const std::string& root = _settings.root;
-    if (isDirectory(root + "/cur") && isDirectory(root + "/new") && isDirectory(root + "/tmp")) return;
+    if (std::all_of(rootParts.begin(), rootParts.end(), [&root](const char* part) { return isDirectory(root + part); }))
+        return false;
+    const bool isNew = !isThere();
+    if (isNew) requireRoomForRoot();
     for (std::size_t slash = root.find('/', 1); slash != std::string::npos; slash = root.find('/', slash + 1)) {
         const std::string parent = root.substr(0, slash);
         if (!isDirectory(parent) && makeDirectoryIfMissing(parent)) syncDirectory(parentOf(parent));
@@ -117,8 +136,19 @@ void MailTree::ensureRoot() const {
         if (::chmod(root.c_str(), S_IRWXU) != 0) throw Error::fromErrno("cannot change the mode", root);
         syncDirectory(parentOf(root));
     }
-    for (const char* part : {"/tmp", "/new", "/cur"}) makeDirectoryIfMissing(root + part);
+    for (const char* const part : rootParts) makeDirectoryIfMissing(root + part);
     syncDirectory(root);
+    return isNew;
+}
+
+void MailTree::requireRoomForRoot() const {
+    if (const std::optional<std::string> store = foreignStoreIn(_settings.root))
+        throw Error(ErrorKind::Corrupt, "no mail tree is made over " + *store, _settings.root);
+    if (_settings.mayMakeRoot) return;
+    throw Error(ErrorKind::Unavailable,
+                "there is no mail tree, and none may be made (mail.create = false): is the path right, and the disk "
+                "mounted?",
+                _settings.root);
 }
 
 std::vector<MailboxEntry> MailTree::list() const {
@@ -180,6 +210,7 @@ void MailTree::createSuperiors(const MailboxName& name) const {
 
 void MailTree::create(const MailboxName& name) const {
     const std::string path = pathOf(name);
+    if (!isThere()) throw Error(ErrorKind::Unavailable, "the mail tree has gone: is the disk mounted?", _settings.root);
     ensureRoot();
     if (exists(name)) throw Error(ErrorKind::AlreadyExists, "the mailbox exists", path);
     createSuperiors(name);

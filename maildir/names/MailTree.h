@@ -26,6 +26,7 @@ struct TreeSettings {
     Layout layout = Layout::MaildirPlusPlus;
     std::optional<NameEncoding> encoding;  // nothing: detect
     char escapeCharacter = 0;
+    bool mayMakeRoot = true;  // false: a tree that is missing is an error
 };
 
 struct MailboxEntry {
@@ -43,8 +44,12 @@ public:
     // What detection found; isMixed is for the log. Empty when the settings name the encoding.
     [[nodiscard]] const EncodingFinding& encodingFinding() const { return _finding; }
 
-    // Creates the root (mode 0700, superiors as theirs) with cur, new and tmp if it is not there.
-    void ensureRoot() const;
+    // Whether the root is a Maildir: one of cur, new and tmp is in it. Throws where that can't be looked at.
+    [[nodiscard]] bool isThere() const;
+    // Creates the root (mode 0700, superiors as theirs) with cur, new and tmp if it is not there, and what of the three
+    // is missing where it is. True if there was none. Throws Unavailable if none may be made, Corrupt if mail lies
+    // there in another way than as a Maildir: an empty INBOX would be shown instead of it.
+    bool ensureRoot() const;
 
     // Every mailbox, INBOX first, the others sorted so that a parent stands before its children; levels that exist only
     // through their children are in it, not selectable.
@@ -57,7 +62,8 @@ public:
     // Absolute path of the mailbox's directory, whether it exists or not. Throws as NameMapper::directoryOf.
     [[nodiscard]] std::string pathOf(const MailboxName& name) const;
 
-    // Creates the mailbox; superiors that are missing are created as real mailboxes too. All durable on return.
+    // Creates the mailbox; superiors that are missing are created as real mailboxes too. All durable on return. Never
+    // makes the root: Unavailable if that has gone, such as with its disk.
     // Throws AlreadyExists, InvalidName, Limit, NoPermission, OverQuota, Io.
     void create(const MailboxName& name) const;
 
@@ -81,6 +87,7 @@ public:
     [[nodiscard]] SpecialUseFile specialUses() const;
 
 private:
+    void requireRoomForRoot() const;
     void createSuperiors(const MailboxName& name) const;
     void removeLeftovers() const;
     void moveOutOfTree(const std::string& path, const std::string& deleted) const;

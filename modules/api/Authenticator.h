@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -70,6 +71,13 @@ public:
     // Whether whom it lets in must be known to another plugin of the chain as well: it proves who somebody is and has
     // no list of users.
     [[nodiscard]] virtual bool wantsKnownUsers() const { return false; }
+    // Gives each user whom the settings name to `take`, until that says false: what is looked at on one object before
+    // configure(), by `maildock check` and at the start. False: users can't be listed. Throws std::exception with a
+    // text for the admin.
+    [[nodiscard]] virtual bool listUsers(const Settings& /*settings*/,
+                                         const std::function<bool(const Account&)>& /*take*/) const {
+        return false;
+    }
     // The mechanisms that it serves by begin(). Must not block.
     [[nodiscard]] virtual std::vector<Mechanism> mechanisms() const { return {}; }
     // A new exchange of one of them.

@@ -4,7 +4,7 @@
 
 namespace maildock {
 
-constexpr int interfaceVersion = 3;
+constexpr int interfaceVersion = 4;
 
 }  // namespace maildock
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "modules/api/MailTrees.h"
 #include "modules/host/ProgramKeys.h"
 #include "modules/host/RunAs.h"
 
@@ -105,6 +106,28 @@ void Assembly::checkAll(const Loader& loader) {
     }
 }
 
+// Of plugins that can list their users: what the modules say of all of them.
+void Assembly::checkUsers() {
+    const MailTrees::Users users = [this](const std::function<bool(const Account&)>& take) {
+        bool goesOn = true;
+        for (const NamedAuthenticator& one : _authenticators) {
+            if (!goesOn) return;
+            try {
+                static_cast<void>(one.authenticator->listUsers(*_settings, [&](const Account& account) {
+                    goesOn = take(account);
+                    return goesOn;
+                }));
+            } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): its own check tells why
+            }
+        }
+    };
+    for (const NamedModule& one : _modules) {
+        const auto* const trees = dynamic_cast<const MailTrees*>(one.module.get());
+        if (trees == nullptr) continue;
+        for (const Finding& finding : trees->checkUsers(*_settings, users)) add(finding);
+    }
+}
+
 void Assembly::check() {
     const auto ask = [this](const std::string& name, const auto& what) {
         try {
@@ -115,6 +138,7 @@ void Assembly::check() {
     };
     for (const NamedModule& one : _modules) ask("the module " + one.name, *one.module);
     for (const NamedAuthenticator& one : _authenticators) ask("the plugin auth-" + one.name, *one.authenticator);
+    checkUsers();
     for (const Finding& finding : RunAs::check(*_settings)) add(finding);
     if (const std::string path = _settings->path("log.path"); !path.empty()) {
         std::error_code ignored;

@@ -51,6 +51,7 @@ private:
     void keepModules(const Settings& settings, const std::vector<NamedModule>& running);
     void loadPlugins(const Settings& settings, const Loader& loader);
     void checkAll(const Loader& loader);
+    void checkUsers();
     void complain(const std::string& key, const std::string& text) { add({Finding::Error, key, text}); }
 
     Configuration _configuration;

@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-#include "plugins/common/AccountFields.h"
+#include "modules/api/Variables.h"
 
 namespace maildock::ldap {
 
@@ -30,17 +30,14 @@ std::string escaped(const std::string& text) {
 
 std::string filterFor(const std::string& pattern, const std::string& user) {
     std::string filter;
-    for (std::size_t at = 0; at < pattern.size(); ++at) {
-        if (pattern[at] != '%' || at + 1 == pattern.size()) {
-            filter += pattern[at];
+    for (std::size_t at = 0; at < pattern.size();) {
+        if (pattern[at] != '%') {
+            filter += pattern[at++];
             continue;
         }
-        const char variable = pattern[++at];
-        if (const auto part = common::namePart(variable, user)) {
-            filter += escaped(*part);
-        } else {
-            filter += variable == '%' ? std::string("%") : std::string("%") + variable;
-        }
+        const VariableReference found = variableAt(pattern, at);
+        filter += escaped(namePart(found.name, user).value_or("%"));
+        at += found.length;
     }
     return filter;
 }
@@ -56,6 +53,7 @@ std::string faultOfFilter(const std::string& pattern) {
         if (depth < 0 || (depth == 0 && at + 1 < pattern.size())) return "has parentheses that do not match";
     }
     if (depth != 0) return "has parentheses that do not match";
+    if (const std::string fault = faultOfVariables(pattern, "und"); !fault.empty()) return fault;
     if (filterFor(pattern, "a@b") == filterFor(pattern, "c@d"))
         return "has none of %u, %n and %d, so it asks for no user";
     return "";

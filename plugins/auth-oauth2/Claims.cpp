@@ -127,13 +127,9 @@ std::optional<std::string> userOf(const std::string& claimed, const Rules& rules
 }
 
 std::string faultOfPattern(const std::string& pattern) {
-    bool hasName = false;
-    for (std::size_t at = 0; at < pattern.size(); ++at) {
-        if (pattern[at] != '%') continue;
-        const char variable = ++at < pattern.size() ? pattern[at] : '\0';
-        if (variable != 'u' && variable != 'n' && variable != 'd') return "has a % that is none of %u, %n, %d";
-        hasName = hasName || variable != 'd';
-    }
+    if (std::string fault = faultOfVariables(pattern, "und"); !fault.empty()) return fault;
+    if (pattern.find("%%") != std::string::npos) return "has a percent sign, which is no part of a name";
+    const bool hasName = pattern.find("%u") != std::string::npos || pattern.find("%n") != std::string::npos;
     return hasName ? "" : "is the same for everybody: it has neither %u nor %n";
 }
 

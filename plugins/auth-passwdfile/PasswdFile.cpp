@@ -128,6 +128,12 @@ ScramKeyHolders PasswdFile::scramKeyHolders(const std::string& hash) const {
     return hash == "SHA-1" ? _sha1Holders : _sha256Holders;
 }
 
+void PasswdFile::forEach(const std::function<bool(const Account&)>& take) const {
+    for (const auto& [name, user] : _users) {
+        if (!take(user.account)) return;
+    }
+}
+
 const User* PasswdFile::find(const std::string& name) const {
     const auto user = _users.find(_options.isLowerCased ? Poco::toLower(name) : name);
     return user == _users.end() ? nullptr : &user->second;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -57,6 +58,8 @@ public:
     // How many of those who may sign in by password have SCRAM keys for the hash.
     [[nodiscard]] ScramKeyHolders scramKeyHolders(const std::string& hash) const;
 
+    // In no order, until `take` says false.
+    void forEach(const std::function<bool(const Account&)>& take) const;
     [[nodiscard]] std::size_t userCount() const { return _users.size(); }
     [[nodiscard]] const std::vector<LineFault>& faults() const { return _faults; }
     [[nodiscard]] std::size_t faultCount() const { return _faultCount; }

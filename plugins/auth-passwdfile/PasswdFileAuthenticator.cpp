@@ -133,6 +133,15 @@ std::vector<Finding> PasswdFileAuthenticator::check(const Settings& settings) co
     return findings;
 }
 
+bool PasswdFileAuthenticator::listUsers(const Settings& settings,
+                                        const std::function<bool(const Account&)>& take) const {
+    const std::string path = settings.path(pathKey);
+    if (path.empty()) return true;
+    struct stat status {};
+    PasswdFile::parse(readFile(path, status), optionsOf(settings))->forEach(take);
+    return true;
+}
+
 bool PasswdFileAuthenticator::isUnchanged(const struct stat& now) const {
     return _file && _isSettled && now.st_dev == _read.st_dev && now.st_ino == _read.st_ino &&
            now.st_size == _read.st_size && now.st_mtim.tv_sec == _read.st_mtim.tv_sec &&

@@ -18,6 +18,8 @@ public:
     void configure(const Settings& settings) override;
     [[nodiscard]] std::vector<Finding> check(const Settings& settings) const override;
 
+    [[nodiscard]] bool listUsers(const Settings& settings,
+                                 const std::function<bool(const Account&)>& take) const override;
     [[nodiscard]] Verdict verify(const std::string& user, const std::string& password) override;
     [[nodiscard]] Verdict lookup(const std::string& user) override;
     [[nodiscard]] std::optional<ScramKeys> scramKeys(const std::string& user, const std::string& hash) override;

@@ -94,6 +94,7 @@ bool isForeignParameter(const std::string& text, std::size_t at, Parameters styl
 }  // namespace
 
 Query Query::parse(const std::string& text, Parameters style) {
+    if (const std::string fault = faultOfVariables(text, "und", true); !fault.empty()) throw QueryError("it " + fault);
     Query query;
     Clauses clauses;
     for (std::size_t at = 0; at < text.size();) {

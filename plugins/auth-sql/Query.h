@@ -25,7 +25,8 @@ struct Query {
     std::vector<std::string> parameters;
 
     // %% is a percent sign. A literal with variables, as Dovecot's queries have them ('%u', '/srv/mail/%d/%n'), becomes
-    // one parameter as a whole, which every database takes. Throws QueryError.
+    // one parameter as a whole, which every database takes. What another server takes for a
+    // variable (%Lu) is an error. Throws QueryError.
     [[nodiscard]] static Query parse(const std::string& text, Parameters style);
     // The values of the parameters for a user.
     [[nodiscard]] std::vector<std::string> valuesFor(const std::string& user) const;

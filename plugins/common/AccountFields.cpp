@@ -118,18 +118,4 @@ std::string AccountFields::finish() {
     return fault;
 }
 
-std::optional<std::string> namePart(char variable, const std::string& user) {
-    const std::size_t at = user.rfind('@');
-    switch (variable) {
-        case 'u':
-            return user;
-        case 'n':
-            return user.substr(0, at);
-        case 'd':
-            return at == std::string::npos ? std::string() : user.substr(at + 1);
-        default:
-            return std::nullopt;
-    }
-}
-
 }  // namespace maildock::common

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "modules/api/Authenticator.h"
+#include "modules/api/Variables.h"
 
 namespace maildock::common {
 
@@ -41,6 +42,6 @@ public:
 };
 
 // The parts of a user's name as they stand in queries: %u all, %n before the last @, %d behind it. Empty for others.
-[[nodiscard]] std::optional<std::string> namePart(char variable, const std::string& user);
+using maildock::namePart;
 
 }  // namespace maildock::common

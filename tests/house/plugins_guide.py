@@ -52,16 +52,17 @@ def configuration(folder, text):
 
 def serves(build, folder, file):
     """Both plugins are loaded and asked: the one lets its user in, the other tells a size that is only recorded."""
-    cur = folder / "mail" / "cur"
+    text = file.read_text(encoding="utf-8")
+    user, password = (re.search(rf"^auth\.single\.{key} = (.*)$", text, re.MULTILINE)[1] for key in ("user", "password"))
+    cur = folder / "mail" / user / "cur"
     for part in (cur, cur.parent / "new", cur.parent / "tmp"):
         part.mkdir(parents=True)
     (cur / "1600000000.a,W=4711:2,S").write_bytes(b"Subject: x\n\nx\n")
     (cur / "1600000001.b:2,S").write_bytes(b"Subject: x\n\nx\n")
     port = free_ports(1)[0]
-    text = file.read_text(encoding="utf-8") + f"imap.listen = {HOST}:{port}\nmail.location = {folder / 'mail'}\n"
+    text += f"imap.listen = {HOST}:{port}\nmail.location = {folder / 'mail'}/%u\n"
     (folder / "serving.properties").write_text(text, encoding="utf-8")
     (folder / "state").mkdir(exist_ok=True)
-    user, password = (re.search(rf"^auth\.single\.{key} = (.*)$", text, re.MULTILINE)[1] for key in ("user", "password"))
     process = subprocess.Popen([build / "bin" / "maildock", f"--config={folder / 'serving.properties'}"],
                                stderr=subprocess.PIPE, text=True)
     try:

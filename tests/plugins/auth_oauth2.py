@@ -611,7 +611,7 @@ def findings(build, world, asking):
     finds("algorithms", "HS256 needs auth.oauth2.secret", algorithms="HS256")
     finds("clientId", "is not set", clientSecret="x")
     finds("user", "neither %u nor %n", user="%d")
-    finds("user", "none of %u, %n, %d", user="%u%h")
+    finds("user", "%h, which is no variable here", user="%u%h")
     finds("domains", "one user", domains="")
     finds("audience", "other services", audience="")
     finds("userClaim", "is empty", userClaim="")

@@ -423,7 +423,7 @@ class Libraries(Fixture):
         self.refused("stranger", "is not one of Maildock's")
 
     def test_another_version(self):
-        self.refused("otherversion", "was built for interface version 4, and this program has version 3")
+        self.refused("otherversion", "was built for interface version 5, and this program has version 4")
 
     def test_another_kind(self):
         self.refused("otherkind", 'is of kind "size", and "module" is wanted here')

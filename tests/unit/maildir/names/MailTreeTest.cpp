@@ -4,6 +4,8 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include <atomic>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <thread>
 
@@ -16,6 +18,9 @@ namespace maildir {
 class MailTreeTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(MailTreeTest);
     CPPUNIT_TEST(makesTheRoot);
+    CPPUNIT_TEST(makesNoRootOverAnotherStore);
+    CPPUNIT_TEST(makesNoRootUnlessItMay);
+    CPPUNIT_TEST(createsNothingWhereTheRootHasGone);
     CPPUNIT_TEST(listsATreeThatIsNotThere);
     CPPUNIT_TEST(tellsWhereMailHasCome);
     CPPUNIT_TEST(createsMailboxesInMaildirPlusPlus);
@@ -79,6 +84,79 @@ public:
         struct stat status {};
         CPPUNIT_ASSERT_EQUAL(0, ::stat(_root.c_str(), &status));
         CPPUNIT_ASSERT_EQUAL(0700U, status.st_mode & 07777U);
+    }
+
+    // An empty INBOX in the place of somebody's mail is what nobody may see.
+    void makesNoRootOverAnotherStore() {
+        const auto refuses = [this](const std::string& name, const std::function<void()>& put, const char* told) {
+            _root = _place / name;
+            put();
+            try {
+                MailTree({_root, Layout::MaildirPlusPlus, std::nullopt, 0}).ensureRoot();
+            } catch (const Error& error) {
+                CPPUNIT_ASSERT(error.kind() == ErrorKind::Corrupt);
+                CPPUNIT_ASSERT_MESSAGE(error.what(), std::string(error.what()).find(told) != std::string::npos);
+                CPPUNIT_ASSERT_MESSAGE(name, !_place.has(name + "/cur") && !_place.has(name + "/tmp"));
+                return;
+            }
+            CPPUNIT_FAIL(name + " was taken for a place to make a tree in");
+        };
+        const auto folder = [this](const std::string& below) {
+            return [this, below] { std::filesystem::create_directories(_root + "/" + below); };
+        };
+        const auto file = [this](const std::string& below, const std::string& text) {
+            return [this, below, text] {
+                std::filesystem::create_directories(below.empty() ? _place / "" : _root);
+                std::ofstream(_root + below) << text;
+            };
+        };
+        refuses("sdbox", folder("mailboxes/INBOX/dbox-Mails"), "Dovecot's sdbox (mailboxes/)");
+        refuses("mdbox", folder("storage"), "Dovecot's mdbox (storage/)");
+        refuses("mboxes", folder(".imap"), "mbox");
+        refuses("mbox", file("", "From anna Mon\nSubject: x\n\n"), "an mbox file: convert");
+        refuses("file", file("", "something"), "a file, where a folder should be");
+        refuses("inbox", file("/inbox", "From anna Mon\n"), "an mbox file (inbox)");
+        refuses("cyrus", file("/cyrus.header", "x"), "Cyrus");
+        refuses("mh", file("/.mh_sequences", ""), "MH");
+        refuses("home", folder("Maildir/cur"), "mail.location has to end in /Maildir");
+        // A Maildir is one, whatever else lies in it, and other files are no mail.
+        for (const char* const beside : {"cur", "new"}) {
+            _root = _place / std::string("both-") + beside;
+            folder(beside)();
+            folder("mailboxes")();
+            CPPUNIT_ASSERT(!MailTree({_root, Layout::Fs, std::nullopt, 0}).ensureRoot());
+        }
+        _root = _place / "files";
+        file("/inbox", "no mail")();
+        folder("sieve")();
+        CPPUNIT_ASSERT(MailTree({_root, Layout::MaildirPlusPlus, std::nullopt, 0}).ensureRoot());
+    }
+
+    void makesNoRootUnlessItMay() {
+        const TreeSettings settings{_root, Layout::MaildirPlusPlus, std::nullopt, 0, false};
+        try {
+            MailTree(settings).ensureRoot();
+            CPPUNIT_FAIL("a root was made");
+        } catch (const Error& error) {
+            CPPUNIT_ASSERT(error.kind() == ErrorKind::Unavailable);
+        }
+        CPPUNIT_ASSERT(!_place.has("mail"));
+        CPPUNIT_ASSERT(MailTree({_root, Layout::MaildirPlusPlus, std::nullopt, 0}).ensureRoot());
+        std::filesystem::remove(_root + "/tmp");
+        CPPUNIT_ASSERT(!MailTree(settings).ensureRoot());
+        CPPUNIT_ASSERT_MESSAGE("what is missing of a tree is made again", _place.has("mail/tmp"));
+    }
+
+    void createsNothingWhereTheRootHasGone() {
+        const MailTree made = tree();
+        std::filesystem::rename(_root, _root + ".unmounted");
+        try {
+            made.create({{"Box"}});
+            CPPUNIT_FAIL("a mailbox was made in a new root");
+        } catch (const Error& error) {
+            CPPUNIT_ASSERT(error.kind() == ErrorKind::Unavailable);
+        }
+        CPPUNIT_ASSERT(!_place.has("mail"));
     }
 
     void listsATreeThatIsNotThere() {

@@ -35,7 +35,8 @@ public:
 
     void faultsAreFound() {
         CPPUNIT_ASSERT_EQUAL(std::string(), faultOfFilter("(&(objectClass=x)(|(uid=%n)(mail=%u)))"));
-        for (const char* filter : {"", "uid=%u", "(uid=%u", "(uid=%u))", "(uid=%u)(a=b)", "(uid=x)", "(uid=%%u)"}) {
+        for (const char* filter : {"", "uid=%u", "(uid=%u", "(uid=%u))", "(uid=%u)(a=b)", "(uid=x)", "(uid=%%u)",
+                                   "(|(uid=%u)(mail=%Lu))", "(|(uid=%u)(mail=%{user}))"}) {
             CPPUNIT_ASSERT_MESSAGE(filter, !faultOfFilter(filter).empty());
         }
     }

@@ -70,6 +70,10 @@ public:
     }
 
     void whatCannotWorkIsRefused() {
+        for (const char* const foreign : {"%Ln", "%{user}", "'%Ln'", "'%{user | username}'"}) {
+            const std::string text = std::string("SELECT p FROM t WHERE a = %u AND b = ") + foreign;
+            CPPUNIT_ASSERT_THROW_MESSAGE(foreign, question(text), QueryError);
+        }
         CPPUNIT_ASSERT_THROW(question("SELECT p FROM t"), QueryError);
         CPPUNIT_ASSERT_THROW(question("SELECT p FROM t WHERE a = '%n\\'@%d'"), QueryError);
         CPPUNIT_ASSERT_THROW(question("SELECT p AS \"%u's\" FROM t"), QueryError);
