@@ -11,6 +11,8 @@ namespace {
 
 class IdleExecution : public Execution {
 public:
+    explicit IdleExecution(bool isStrict) : _isStrict(isStrict) {}
+
     Progress step(Session& session) override {
         const auto now = std::chrono::steady_clock::now();
         if (!_nextKeepalive) {
@@ -32,20 +34,22 @@ public:
     [[nodiscard]] bool wantsLines() const override { return !_end; }
 
     void line(std::string_view text, bool) override {
+        while (!_isStrict && text.ends_with(' ')) text.remove_suffix(1);
         const bool isDone = text.size() == 4 && (text[0] | 32) == 'd' && (text[1] | 32) == 'o' &&
                             (text[2] | 32) == 'n' && (text[3] | 32) == 'e';
         _end = isDone ? Reply::ok("IDLE completed") : Reply::bad("Expected DONE");
     }
 
 private:
+    const bool _isStrict;  // no blank may follow DONE (imap.parser.strict)
     std::optional<std::chrono::steady_clock::time_point> _nextKeepalive;
     std::optional<Reply> _end;
 };
 
 }  // namespace
 
-std::unique_ptr<Execution> startIdle(Session&, Arguments&&) {
-    return std::make_unique<IdleExecution>();
+std::unique_ptr<Execution> startIdle(Session& session, Arguments&&) {
+    return std::make_unique<IdleExecution>(session.policy().strictParsing);
 }
 
 }  // namespace imapd

@@ -65,6 +65,15 @@ bool isListChar(char c) {
     return isAstringChar(c) || c == '%' || c == '*';
 }
 
+namespace {
+
+// Leniency::LooseAtom and EightBit: what neither ends an argument nor begins a string.
+bool isLooseChar(char c) {
+    return isListChar(c) || c == '\\' || isEightBit(c);
+}
+
+}  // namespace
+
 std::string upperCase(std::string_view text) {
     std::string result(text);
     std::transform(result.begin(), result.end(), result.begin(), upper);
@@ -118,7 +127,7 @@ void Cursor::sp() {
 }
 
 void Cursor::optionalSp() {
-    if (!takesExtraSpaces()) return;
+    if (!takes(Leniency::ExtraSpaces)) return;
     while (skip(' ')) {
     }
 }
@@ -131,20 +140,17 @@ void Cursor::end() {
         failAt(_command.literals[_literal].position, "A literal is not allowed here");
 }
 
-// True if more of a parenthesised list follows (its SP is read), false past its ")". Where extra spaces are taken those
-// around an item are anyone's.
+// True if more of a parenthesised list follows (its SP is read), false past its ")".
 bool Cursor::nextInList() {
-    if (takesExtraSpaces()) {
-        optionalSp();
-        return !skip(')');
-    }
+    const bool isSpaceHere = peek() == ' ';
+    optionalSp();
     if (skip(')')) return false;
-    expect(' ', "SP or \")\"");
+    if (!takes(Leniency::ExtraSpaces) || !isSpaceHere) expect(' ', "SP or \")\"");
     return true;
 }
 
 bool Cursor::nextArgument() {
-    if (!takesExtraSpaces()) {
+    if (!takes(Leniency::ExtraSpaces)) {
         if (atEnd()) return false;
         sp();
         return true;
@@ -173,24 +179,53 @@ bool Cursor::startsString() const {
     return peek() == '"' || literalHere() != nullptr;
 }
 
-std::string Cursor::astring(const char* expected) {
-    if (startsString()) return string(expected);
-    const std::string_view result = charsWhile(isAstringChar);
+std::string Cursor::looseAtom(bool (*belongs)(char), const char* expected) {
+    const std::size_t begin = _position;
+    const std::string_view result = charsWhile(takes(Leniency::LooseAtom) ? isLooseChar : belongs);
     if (result.empty()) failExpected(expected);
+    for (std::size_t i = 0; _options.utf8Enabled && i < result.size(); ++i) {
+        if (!isEightBit(result[i])) continue;
+        const std::size_t length = utf8Length(result.substr(i));
+        if (length == 0) failAt(begin + i, "Malformed UTF-8");
+        i += length - 1;
+    }
     return std::string(result);
+}
+
+std::string Cursor::atomOrString(const char* expected) {
+    if (!takes(Leniency::StringForAtom) || !startsString()) return std::string(atom(expected));
+    const std::size_t begin = _position;
+    std::string result = string(expected);
+    if (result.empty() || !std::all_of(result.begin(), result.end(), isAtomChar)) {
+        failAt(begin, std::string("Expected ") + expected);
+    }
+    return result;
+}
+
+std::string Cursor::astring(const char* expected) {
+    return startsString() ? string(expected) : looseAtom(isAstringChar, expected);
 }
 
 std::string Cursor::listMailbox() {
     constexpr const char* expected = "a mailbox name or pattern";
-    if (startsString()) return string(expected);
-    const std::string_view result = charsWhile(isListChar);
-    if (result.empty()) failExpected(expected);
-    return std::string(result);
+    return nameOf(startsString() ? string(expected) : looseAtom(isListChar, expected));
+}
+
+// Leniency::Utf8Name. With a "&" it could be either, and what is not UTF-8 has no meaning at all: such a name stays as
+// it is, and is refused where it is looked for.
+std::string Cursor::nameOf(std::string wireName) const {
+    const bool isSevenBit = std::none_of(wireName.begin(), wireName.end(), isEightBit);
+    if (isSevenBit || _options.utf8Enabled || _options.nameOfUtf8 == nullptr || !takes(Leniency::Utf8Name) ||
+        wireName.find('&') != std::string::npos) {
+        return wireName;
+    }
+    return _options.nameOfUtf8(wireName).value_or(std::move(wireName));
 }
 
 std::string Cursor::string(const char* expected) {
     if (peek() == '"') return quoted();
     if (literalHere() != nullptr) return literal();
+    if (takes(Leniency::AtomForString)) return looseAtom(isAstringChar, expected);
     failExpected(expected);
 }
 
@@ -221,7 +256,8 @@ void Cursor::quotedChar(std::string& result) {
             _position += 2;
             return;
         }
-        if (_options.isStrict) fail("Only \\\" and \\\\ are allowed after a backslash in a quoted string");
+        if (!takes(Leniency::PlainBackslash))
+            fail("Only \\\" and \\\\ are allowed after a backslash in a quoted string");
     }
     result += c;
     ++_position;
@@ -232,7 +268,7 @@ void Cursor::utf8Char(std::string& result) {
     if (_options.utf8Enabled) {
         length = utf8Length(text().substr(_position));
         if (length == 0) fail("Malformed UTF-8 in a quoted string");
-    } else if (_options.isStrict) {
+    } else if (!takes(Leniency::EightBit)) {
         // RFC 3501 4.3: 8-bit octets are for literals.
         fail("8-bit octets are not allowed in a quoted string (a literal may hold them)");
     }
@@ -260,6 +296,16 @@ std::string Cursor::literal() {
 }
 
 std::string Cursor::flag() {
+    if (takes(Leniency::StringForAtom) && startsString()) {
+        const std::size_t begin = _position;
+        std::string text = string();
+        const std::size_t name = text.starts_with('\\') ? 1 : 0;
+        if (text.size() == name ||
+            !std::all_of(text.begin() + static_cast<std::ptrdiff_t>(name), text.end(), isAtomChar)) {
+            failAt(begin, "Expected a flag");
+        }
+        return text;
+    }
     // A keyword is an atom; a system flag (or flag-extension) a backslash and an atom.
     const bool isSystem = skip('\\');
     const std::string_view name = atom("a flag");
@@ -283,6 +329,10 @@ std::uint32_t Cursor::nzNumber(const char* expected) {
     const std::uint64_t value = digits(std::numeric_limits<std::uint32_t>::max(), expected);
     if (value == 0) failAt(begin, std::string("Expected ") + expected + ", not 0");
     return static_cast<std::uint32_t>(value);
+}
+
+std::uint32_t Cursor::number(const char* expected) {
+    return static_cast<std::uint32_t>(digits(std::numeric_limits<std::uint32_t>::max(), expected));
 }
 
 std::uint64_t Cursor::number64(const char* expected) {

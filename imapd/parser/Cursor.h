@@ -29,9 +29,30 @@ bool isDigit(char c);
 std::string upperCase(std::string_view text);  // ASCII letters only
 std::string shown(const std::string& name);    // an atom of the client's inside an error text: cut if long
 
+// What is taken beyond the grammar, unless imap.parser.strict: forms that clients send and that have one plain meaning.
+// docs/protocol.md shows each, with its transcript.
+enum class Leniency {
+    ExtraSpaces,      // further ones beside one that is due, inside brackets, around the command; by a key of its own
+    NoSpaceBefore,    // HEADER.FIELDS(From)
+    PlainBackslash,   // "a\b" in a quoted string is a backslash and a "b", as its sender has it
+    EightBit,         // in a quoted string or an atom: the octets that a literal would hold
+    Utf8Name,         // a mailbox name with such octets, as UTF-8 and without "&": modified UTF-7 has neither
+    LooseAtom,        // "%", "*" and "\\" in an atom where a string may stand too
+    AtomForString,    // ID (name x)
+    StringForAtom,    // a quoted flag, keyword or mechanism
+    LooseDate,        // what parseDateTime() lists; a date of SEARCH as a literal, or with blanks inside its quotes
+    EmptyParameters,  // SELECT x (), CREATE x ()
+    BareItems,        // FETCH 1 FLAGS UID, STATUS x MESSAGES
+    MacroInList,      // FETCH 1 (ALL)
+};
+
 class Cursor {
 public:
     Cursor(const RawCommand& command, const ParserOptions& options);
+
+    [[nodiscard]] bool takes(Leniency leniency) const {
+        return !_options.isStrict && (leniency != Leniency::ExtraSpaces || _options.acceptsExtraSpaces);
+    }
 
     const ParserOptions& options() const { return _options; }
     std::size_t position() const { return _position; }
@@ -47,11 +68,10 @@ public:
     bool skipWord(std::string_view upperWord);
 
     void expect(char c, const char* expected);
-    void sp();                                          // SP; in liberal mode 1*SP
+    void sp();                                          // SP; 1*SP where extra spaces are taken
     void acceptTabHere() { _tabPosition = _position; }  // an SP read here may be a TAB
     void optionalSp();                                  // nothing; *SP where extra spaces are taken
-    [[nodiscard]] bool takesExtraSpaces() const { return !_options.isStrict && _options.acceptsExtraSpaces; }
-    void end();  // the end of the command
+    void end();                                         // the end of the command
 
     // "(" [item *(SP item)] ")"; item reads one. Without mayBeEmpty at least one is expected.
     template <typename Item>
@@ -60,14 +80,16 @@ public:
     bool nextArgument();
 
     std::string_view atom(const char* expected = "an atom");
-    std::string word(const char* expected);  // an atom, in upper case
+    std::string word(const char* expected);          // an atom, in upper case
+    std::string atomOrString(const char* expected);  // an atom; leniently also as a string
     std::string astring(const char* expected = "a string");
     std::string string(const char* expected = "a string");
     std::optional<std::string> nstring();
-    std::string mailbox() { return astring("a mailbox name"); }
+    std::string mailbox() { return nameOf(astring("a mailbox name")); }
     std::string listMailbox();
     std::string flag();
     std::uint32_t nzNumber(const char* expected);
+    std::uint32_t number(const char* expected);
     std::uint64_t number64(const char* expected);
     SequenceSet sequenceSet();
     bool sequenceSetFollows() const;
@@ -87,6 +109,8 @@ public:
 private:
     bool nextInList();
     bool startsString() const;
+    std::string looseAtom(bool (*belongs)(char), const char* expected);
+    std::string nameOf(std::string wireName) const;
     std::string quoted();
     void quotedChar(std::string& result);
     void utf8Char(std::string& result);

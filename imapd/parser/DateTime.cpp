@@ -43,6 +43,35 @@ struct Fields {
 
     void expect(char c) { isBad = !skip(c) || isBad; }
 
+    // A number of two digits, or leniently one.
+    int shortNumber(bool isStrict) { return digits(isStrict || startsWithDigit(1) ? 2 : 1); }
+
+    void skipBlanks() { rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size())); }
+
+    void blank(bool isStrict) {
+        expect(' ');
+        if (!isStrict) skipBlanks();
+    }
+
+    // zone = ("+" / "-") 4DIGIT, in minutes east of UTC. Lenient forms: parseDateTime().
+    int zone(bool isStrict) {
+        constexpr std::array<std::pair<std::string_view, int>, 3> oddZones = {
+            {{"+.530", 330}, {"-.530", -210}, {"+7545", 345}}};
+        for (const auto& [written, minutes] : oddZones) {
+            if (isStrict || !rest.starts_with(written)) continue;
+            rest.remove_prefix(written.size());
+            return minutes;
+        }
+        const bool isWest = skip('-');
+        if (!isWest) expect('+');
+        const bool isOneDigit = !isStrict && isWest && skip('-');
+        const int hours = digits(isOneDigit ? 1 : 2);
+        if (!isStrict && !isOneDigit) skip(':');
+        const int minutes = digits(2);
+        if (hours > 23 || minutes > 59) isBad = true;
+        return (hours * 60 + minutes) * (isWest ? -1 : 1);
+    }
+
     unsigned month() {
         std::string name(rest.substr(0, 3));
         for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
@@ -75,10 +104,12 @@ void appendTwoDigits(std::string& text, unsigned value) {
 
 }  // namespace
 
-std::optional<std::int32_t> parseDate(std::string_view text) {
+std::optional<std::int32_t> parseDate(std::string_view text, bool isStrict) {
     Fields fields{text};
-    const int day = fields.digits(fields.startsWithDigit(1) ? 2 : 1);
+    if (!isStrict) fields.skipBlanks();
+    const int day = fields.shortNumber(false);
     const std::int64_t days = fields.daysOf(day);
+    if (!isStrict) fields.skipBlanks();
     if (fields.isBad || !fields.rest.empty()) return std::nullopt;
     return static_cast<std::int32_t>(days);
 }
@@ -86,23 +117,20 @@ std::optional<std::int32_t> parseDate(std::string_view text) {
 std::optional<std::int64_t> parseDateTime(const std::string& text, bool isStrict) {
     Fields fields{text};
     const bool hasSpace = fields.skip(' ');
-    const bool isOneDigit = hasSpace || (!isStrict && !fields.startsWithDigit(1));
-    const int day = fields.digits(isOneDigit ? 1 : 2);
+    if (!isStrict) fields.skipBlanks();
+    const int day = isStrict && hasSpace ? fields.digits(1) : fields.shortNumber(isStrict);
     const std::int64_t days = fields.daysOf(day);
-    fields.expect(' ');
-    const int hour = fields.digits(2);
+    fields.blank(isStrict);
+    const int hour = fields.shortNumber(isStrict);
     fields.expect(':');
     const int minute = fields.digits(2);
     fields.expect(':');
     const int second = fields.digits(2);
-    fields.expect(' ');
-    const bool isWest = fields.skip('-');
-    if (!isWest) fields.expect('+');
-    const int zoneHour = fields.digits(2);
-    const int zoneMinute = fields.digits(2);
+    fields.blank(isStrict);
+    const int zone = fields.zone(isStrict);
+    if (!isStrict) fields.skipBlanks();
     if (fields.isBad || !fields.rest.empty()) return std::nullopt;
-    if (hour > 23 || minute > 59 || second > 60 || zoneHour > 23 || zoneMinute > 59) return std::nullopt;
-    const int zone = (zoneHour * 60 + zoneMinute) * (isWest ? -1 : 1);
+    if (hour > 23 || minute > 59 || second > 60) return std::nullopt;
     return days * secondsPerDay + (hour * 60 + minute - zone) * 60 + second;
 }
 

@@ -39,7 +39,7 @@ Id parseId(Cursor& cursor) {
 Authenticate parseAuthenticate(Cursor& cursor) {
     Authenticate authenticate;
     cursor.sp();
-    authenticate.mechanism = cursor.word("a mechanism");
+    authenticate.mechanism = upperCase(cursor.atomOrString("a mechanism"));
     if (!cursor.nextArgument()) return authenticate;
     const std::size_t begin = cursor.position();
     while (isBase64Char(cursor.peek()) || cursor.peek() == '=') cursor.moveTo(cursor.position() + 1);

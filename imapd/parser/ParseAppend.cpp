@@ -9,7 +9,7 @@ namespace {
 std::string dateTime(Cursor& cursor) {
     const std::size_t begin = cursor.position();
     std::string text = cursor.string();
-    if (!parseDateTime(text, cursor.options().isStrict)) {
+    if (!parseDateTime(text, !cursor.takes(Leniency::LooseDate))) {
         cursor.failAt(begin, "Expected a date and time such as \"17-Jul-1996 02:44:25 -0700\"");
     }
     return text;

@@ -50,7 +50,7 @@ bool sectionPart(Cursor& cursor, Section& section) {
 }
 
 void headerList(Cursor& cursor, Section& section) {
-    if (cursor.options().isStrict || cursor.peek() == ' ') cursor.sp();
+    if (cursor.peek() != '(' || !cursor.takes(Leniency::NoSpaceBefore)) cursor.sp();
     cursor.list("\"(\"", false, [&] { section.fields.push_back(cursor.astring("a header field name")); });
 }
 
@@ -76,6 +76,7 @@ void sectionText(Cursor& cursor, Section& section) {
 // section, or section-binary, which is a part alone.
 void section(Cursor& cursor, FetchItem& item) {
     cursor.expect('[', "\"[\"");
+    cursor.optionalSp();
     if (cursor.skip(']')) return;
     const bool isPartOnly = item.kind != FetchItem::BodySection;
     const bool startsWithPart = isPartOnly || isDigit(cursor.peek());
@@ -85,17 +86,21 @@ void section(Cursor& cursor, FetchItem& item) {
         if (isPartOnly) cursor.failExpected("a part number");
         sectionText(cursor, item.section);
     }
+    cursor.optionalSp();
     cursor.expect(']', "\"]\"");
 }
 
-// partial = "<" number64 "." nz-number64 ">" (RFC 9051 section 9; RFC 3501 has 32 bits)
+// partial = "<" number "." nz-number ">" (RFC 3501 section 9); number64 and nz-number64 in RFC 9051.
 void partial(Cursor& cursor, FetchItem& item) {
     if (!cursor.skip('<')) return;
+    const auto number = [&cursor]() -> std::uint64_t {
+        return cursor.options().rev2Enabled ? cursor.number64("a number") : cursor.number("a number");
+    };
     item.isPartial = true;
-    item.partialFirst = cursor.number64("a number");
+    item.partialFirst = number();
     cursor.expect('.', "\".\"");
     const std::size_t begin = cursor.position();
-    item.partialCount = cursor.number64("a number");
+    item.partialCount = number();
     if (item.partialCount == 0) cursor.failAt(begin, "Expected a number of octets, not 0");
     cursor.expect('>', "\">\"");
 }
@@ -138,6 +143,12 @@ bool macro(const std::string& name, std::vector<FetchItem>& items) {
     return true;
 }
 
+void item(Cursor& cursor, Fetch& fetch, bool mayBeMacro) {
+    const std::size_t begin = cursor.position();
+    const std::string name = itemName(cursor);
+    if (!mayBeMacro || !macro(name, fetch.items)) fetch.items.push_back(fetchItem(cursor, begin, name));
+}
+
 }  // namespace
 
 Fetch parseFetch(Cursor& cursor, bool isUid) {
@@ -147,15 +158,13 @@ Fetch parseFetch(Cursor& cursor, bool isUid) {
     fetch.set = cursor.sequenceSet();
     cursor.sp();
     if (cursor.peek() == '(') {
-        cursor.list("\"(\"", false, [&] {
-            const std::size_t begin = cursor.position();
-            fetch.items.push_back(fetchItem(cursor, begin, itemName(cursor)));
-        });
+        cursor.list("\"(\"", false, [&] { item(cursor, fetch, cursor.takes(Leniency::MacroInList)); });
         return fetch;
     }
-    const std::size_t begin = cursor.position();
-    const std::string name = itemName(cursor);
-    if (!macro(name, fetch.items)) fetch.items.push_back(fetchItem(cursor, begin, name));
+    do {
+        cursor.countEntry();
+        item(cursor, fetch, true);
+    } while (cursor.takes(Leniency::BareItems) && cursor.nextArgument());
     return fetch;
 }
 

@@ -93,7 +93,8 @@ Select parseSelect(Cursor& cursor, bool isReadOnly) {
     cursor.sp();
     select.mailbox = cursor.mailbox();
     if (cursor.nextArgument()) {
-        cursor.list("\"(\"", false, [&] { select.parameters.push_back(selectParameter(cursor)); });
+        cursor.list("\"(\"", cursor.takes(Leniency::EmptyParameters),
+                    [&] { select.parameters.push_back(selectParameter(cursor)); });
     }
     return select;
 }
@@ -103,7 +104,7 @@ Create parseCreate(Cursor& cursor) {
     cursor.sp();
     create.mailbox = cursor.mailbox();
     if (cursor.nextArgument()) {
-        cursor.list("\"(\"", false, [&] { createParameter(cursor, create); });
+        cursor.list("\"(\"", cursor.takes(Leniency::EmptyParameters), [&] { createParameter(cursor, create); });
     }
     return create;
 }
@@ -128,7 +129,14 @@ Status parseStatus(Cursor& cursor) {
     cursor.sp();
     status.mailbox = cursor.mailbox();
     cursor.sp();
-    status.items = parseStatusItems(cursor);
+    if (cursor.peek() == '(' || !cursor.takes(Leniency::BareItems)) {
+        status.items = parseStatusItems(cursor);
+        return status;
+    }
+    do {
+        cursor.countEntry();
+        status.items.push_back(statusItem(cursor));
+    } while (cursor.nextArgument());
     return status;
 }
 

@@ -69,17 +69,12 @@ const KeyRule& keyRule(Cursor& cursor) {
 // date = date-text / DQUOTE date-text DQUOTE
 std::int32_t date(Cursor& cursor) {
     const std::size_t begin = cursor.position();
-    const bool isQuoted = cursor.peek() == '"';
-    const std::string text = isQuoted ? cursor.string() : std::string(cursor.atom("a date"));
-    const auto day = parseDate(text);
+    const bool isLoose = cursor.takes(Leniency::LooseDate);
+    const bool isString = cursor.peek() == '"' || (isLoose && cursor.literalHere() != nullptr);
+    const std::string text = isString ? cursor.string() : std::string(cursor.atom("a date"));
+    const auto day = parseDate(text, !isLoose);
     if (!day) cursor.failAt(begin, "Expected a date such as 1-Feb-1994");
     return *day;
-}
-
-// flag-keyword is an atom; in liberal mode a string too.
-std::string keyword(Cursor& cursor) {
-    if (!cursor.options().isStrict) return cursor.astring("a keyword");
-    return std::string(cursor.atom("a keyword"));
 }
 
 SearchKey searchKey(Cursor& cursor, std::size_t depth, bool isInList = false);
@@ -98,7 +93,7 @@ void operand(Cursor& cursor, Operand kind, SearchKey& key, std::size_t depth) {
             key.text = cursor.astring();
             break;
         case Operand::Keyword:
-            key.text = keyword(cursor);
+            key.text = cursor.atomOrString("a keyword");
             break;
         case Operand::Date:
             key.day = date(cursor);

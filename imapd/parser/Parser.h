@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -27,13 +28,16 @@ struct RawCommand {
 };
 
 struct ParserOptions {
-    bool isStrict = true;                 // imap.parser.strict (row 2.1.5)
+    bool isStrict = true;                 // imap.parser.strict (row 2.1.5); false: Leniency says what else is taken
     bool acceptsExtraSpaces = true;       // imap.parser.extraSpaces: superfluous ones, if not isStrict (row 2.1.6)
     bool acceptsTabAfterCommand = false;  // imap.parser.tabAfterCommand (row 2.1.6)
     bool acceptsAnyTag = false;           // imap.parser.anyTag (row C0001)
     std::size_t maxSearchNesting = 100;
     std::size_t maxEntries = 10000;  // flags, fields, FETCH items, search keys ... of one command together
     bool utf8Enabled = false;        // quoted strings may hold UTF-8 (RFC 6855, RFC 9051)
+    bool rev2Enabled = false;        // the offsets of partials have 63 bits (RFC 9051 section 9); else 32
+    // The modified UTF-7 of a name in UTF-8, nothing if it is none; null: names are left alone.
+    std::optional<std::string> (*nameOfUtf8)(std::string_view) = nullptr;
 };
 
 struct SyntaxError {

@@ -170,10 +170,12 @@ void addMailKeys(std::vector<KeySpec>& keys) {
 void addProtocolKeys(std::vector<KeySpec>& keys) {
     keys.push_back(bounded("imap.progressInterval", KeyKind::Seconds, "10",
                            "How often a SEARCH that takes long tells how far it is.", 1, 3600));
-    keys.push_back(key("imap.parser.strict", KeyKind::Boolean, "true",
-                       "Commands by the grammar alone; false: quoted strings, dates and the like are read liberally."));
+    keys.push_back(
+        key("imap.parser.strict", KeyKind::Boolean, "false",
+            "Commands by the grammar alone; false: what clients send beyond it is taken where its meaning is "
+            "plain."));
     keys.push_back(key("imap.parser.extraSpaces", KeyKind::Boolean, "true",
-                       "With imap.parser.strict = false: superfluous spaces are taken."));
+                       "Unless imap.parser.strict: superfluous spaces are taken."));
     keys.push_back(key("imap.parser.tabAfterCommand", KeyKind::Boolean, "false",
                        "A TAB is taken as the delimiter after the command's name."));
     keys.push_back(

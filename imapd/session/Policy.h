@@ -17,7 +17,7 @@ namespace imapd {
 
 struct Policy {
     // parser
-    bool strictParsing = true;
+    bool strictParsing = false;
     bool extraSpaces = true;  // where parsing is not strict
     bool tabAfterCommand = false;
     bool anyTag = false;

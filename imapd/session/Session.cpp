@@ -9,6 +9,7 @@
 #include "imapd/session/Services.h"
 #include "imapd/session/SignIn.h"
 #include "imapd/session/UserMail.h"
+#include "maildir/names/NameMapper.h"
 
 namespace imapd {
 
@@ -316,6 +317,8 @@ ParserOptions Session::parserOptions() const {
     options.acceptsAnyTag = _policy->anyTag;
     options.maxSearchNesting = _policy->maxSearchNesting;
     options.utf8Enabled = _features.utf8;
+    options.rev2Enabled = _features.rev2;
+    options.nameOfUtf8 = maildir::utf8ToModifiedUtf7;
     return options;
 }
 

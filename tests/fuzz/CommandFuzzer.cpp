@@ -54,6 +54,8 @@ struct Choices {
         options.acceptsTabAfterCommand = isTabAccepted;
         options.acceptsAnyTag = isAnyTag;
         options.utf8Enabled = isUtf8;
+        options.rev2Enabled = isUtf8;
+        options.nameOfUtf8 = [](std::string_view name) { return std::optional<std::string>(name); };
         options.maxSearchNesting = isSmall ? 5 : 100;
         options.maxEntries = isSmall ? 20 : 10000;
         return options;

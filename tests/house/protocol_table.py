@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Fails if the tables of docs/protocol.md and what the program has differ: capabilities and commands, both ways."""
+"""Fails if the tables of docs/protocol.md and what the program has differ, both ways: capabilities, commands, and what is
+taken beyond the grammar, whose transcripts must be there."""
 
 import os
 import pathlib
@@ -28,6 +29,14 @@ def main():
     counter.equal("capabilities", told(text, "Capabilities"), sorted(set(names)))
     source = (ROOT / "imapd" / "commands" / "CommandTable.cpp").read_text(encoding="utf-8")
     counter.equal("commands", told(text, "Commands"), sorted(re.findall(r'\brow<\w+>\("([A-Z]+)"', source)))
+    source = (ROOT / "imapd" / "parser" / "Cursor.h").read_text(encoding="utf-8")
+    leniencies = re.search(r"^enum class Leniency \{\n(.*?)^\};", source, re.MULTILINE | re.DOTALL)[1]
+    counter.equal("beyond the grammar", told(text, "Beyond the grammar"),
+                  sorted(re.findall(r"^    (\w+),", leniencies, re.MULTILINE)))
+    named = re.findall(r"`(rfc[0-9]+/[\w-]+)`", re.search(r"^## Beyond.*?(?=^## )", text, re.MULTILINE | re.DOTALL)[0])
+    counter.check("beyond the grammar: transcripts are named", named)
+    counter.equal("beyond the grammar: they are there",
+                  [name for name in named if not (ROOT / "tests" / "protocol" / name).is_file()], [])
     sys.exit(counter.finish())
 
 

@@ -4,6 +4,8 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include <limits>
+#include <utility>
+#include <vector>
 
 namespace imapd {
 
@@ -12,6 +14,7 @@ class DateTimeTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(readsDateTimes);
     CPPUNIT_TEST(refusesWrongDateTimes);
     CPPUNIT_TEST(readsOneDigitDaysWhenLiberal);
+    CPPUNIT_TEST(readsLooseDateTimesWhenLiberal);
     CPPUNIT_TEST(writesTheExactForm);
     CPPUNIT_TEST(writesWhatItReads);
     CPPUNIT_TEST(writesExtremeInstants);
@@ -63,6 +66,30 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::int64_t(0), parseDateTime("1-Jan-1970 00:00:00 +0000", false).value());
         CPPUNIT_ASSERT_EQUAL(std::int64_t(0), parseDateTime(" 1-Jan-1970 00:00:00 +0000", false).value());
         CPPUNIT_ASSERT(!parseDateTime("0-Jan-1970 00:00:00 +0000", false));
+    }
+
+    void readsLooseDateTimesWhenLiberal() {
+        const std::vector<std::pair<const char*, std::int64_t>> table = {
+            {"  1-Jan-1970  0:00:01  +0000 ", 1},      {"1-Jan-1970 05:30:00 +05:30", 0},
+            {"01-Jan-1970 05:30:00 +.530", 0},         {"01-Jan-1970 05:45:00 +7545", 0},
+            {"1-Jan-1970 00:00:00 --500", 5 * 3600},   {"1-Jan-1970 00:00:00 -.530", 3 * 3600 + 1800},
+            {"01-Jan-1970 00:00:00 -05:00", 5 * 3600}, {" 1-jan-1970 00:00:00 -0000", 0}};
+        for (const auto& [text, seconds] : table) {
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(text, seconds, parseDateTime(text, false).value());
+        }
+        for (const char* strict :
+             {"  1-Jan-1970 00:00:00 +0000", "01-Jan-1970 0:00:00 +0000", "01-Jan-1970 00:00:00 +05:30",
+              "01-Jan-1970 00:00:00 +.530", "01-Jan-1970 00:00:00 --500", "01-Jan-1970 00:00:00 +0000 "}) {
+            CPPUNIT_ASSERT_MESSAGE(strict, !parseDateTime(strict));
+        }
+        for (const char* wrong :
+             {"01-Jan-1970 00:00:00", "01-Jan-1970", "01-Jan-70 00:00:00 +0000", "01-Jan-1970 00:00 +0000",
+              "01-Jan-1970 00:00:00 +.130", "01-Jan-1970 00:00:00 GMT", "01-Jan-1970 00:00:00 +500",
+              "01-Jan-1970 00:00:00 +-500", "01-Jan-1970 00:00:00 ---00"}) {
+            CPPUNIT_ASSERT_MESSAGE(wrong, !parseDateTime(wrong, false));
+        }
+        CPPUNIT_ASSERT_EQUAL(0, parseDate(" 1-Jan-1970 ", false).value());
+        CPPUNIT_ASSERT(!parseDate("1-Jan-70", false));
     }
 
     void writesTheExactForm() {

@@ -24,6 +24,7 @@ class ParseMailboxTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(refusesWrongList);
     CPPUNIT_TEST(readsLsubAndXlist);
     CPPUNIT_TEST(readsAppend);
+    CPPUNIT_TEST(takesParametersAndItemsBeyondTheGrammar);
     CPPUNIT_TEST(readsUtf8Append);
     CPPUNIT_TEST(refusesWrongAppend);
     CPPUNIT_TEST(refusesWhatFollowsTheMessage);
@@ -178,6 +179,16 @@ public:
         CPPUNIT_ASSERT(accept<Append>("APPEND x {0}\r\n").messageOctets == 0);
         CPPUNIT_ASSERT(accept<Append>("APPEND x ~{1+}\r\nx").isBinary);
         accept<Append>("APPEND x \"7-Jul-1996 02:44:25 -0700\" {1}\r\nx ", liberal());
+    }
+
+    void takesParametersAndItemsBeyondTheGrammar() {
+        CPPUNIT_ASSERT(accept<Select>("SELECT x ()", liberal()).parameters.empty());
+        CPPUNIT_ASSERT(accept<Create>("CREATE x ( )", liberal()).specialUse.empty());
+        CPPUNIT_ASSERT_EQUAL(std::size_t(2), accept<Status>("STATUS x SIZE  UNSEEN ", liberal()).items.size());
+        refuseAll({{"SELECT x ()", "Expected a parameter", 10},
+                   {"CREATE x ()", "Expected a CREATE parameter", 10},
+                   {"STATUS x SIZE", "Expected \"(\"", 9}});
+        refuseAll({{"STATUS x ()", "Expected a STATUS item", 10}, {"STATUS x(SIZE)", "Expected SP", 8}}, liberal());
     }
 
     void readsUtf8Append() {

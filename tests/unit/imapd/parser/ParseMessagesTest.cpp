@@ -21,6 +21,7 @@ class ParseMessagesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(readsSeveralFetchItems);
     CPPUNIT_TEST(readsSections);
     CPPUNIT_TEST(readsPartials);
+    CPPUNIT_TEST(takesItemsBeyondTheGrammar);
     CPPUNIT_TEST(readsBinary);
     CPPUNIT_TEST(knowsWhatLeavesSeenAlone);
     CPPUNIT_TEST(refusesWrongFetch);
@@ -178,8 +179,34 @@ public:
         CPPUNIT_ASSERT(item.isPartial);
         CPPUNIT_ASSERT_EQUAL(std::uint64_t(65536), item.partialFirst);
         CPPUNIT_ASSERT_EQUAL(std::uint64_t(65537), item.partialCount);
-        const auto big = accept<Fetch>("FETCH 1 BODY[2]<0.9223372036854775807>").items.at(0);
-        CPPUNIT_ASSERT_EQUAL(std::uint64_t(9223372036854775807u), big.partialCount);
+        const auto big = accept<Fetch>("FETCH 1 BODY[2]<4294967295.4294967295>").items.at(0);
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t(4294967295u), big.partialCount);
+        refuseAll({{"FETCH 1 BODY[2]<4294967296.1>", "Number too large", 16},
+                   {"FETCH 1 BODY[2]<0.4294967296>", "Number too large", 18},
+                   {"FETCH 1 BINARY[2]<0.4294967296>", "Number too large", 20}});
+        refuse("FETCH 1 BODY[2]<0.4294967296>", liberal());
+        ParserOptions rev2;
+        rev2.rev2Enabled = true;
+        const auto biggest = accept<Fetch>("FETCH 1 BODY[2]<0.9223372036854775807>", rev2).items.at(0);
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t(9223372036854775807u), biggest.partialCount);
+    }
+
+    void takesItemsBeyondTheGrammar() {
+        CPPUNIT_ASSERT_EQUAL(std::size_t(3), accept<Fetch>("FETCH 1 FLAGS UID  BODY[TEXT] ", liberal()).items.size());
+        CPPUNIT_ASSERT_EQUAL(std::size_t(5), accept<Fetch>("FETCH 1 (UID ALL)", liberal()).items.size());
+        accept<Fetch>("FETCH 1 BODY[ TEXT ]", liberal());
+        CPPUNIT_ASSERT_EQUAL(std::string("\\Seen|x"),
+                             joined(accept<Store>("STORE 1 FLAGS (\"\\Seen\" \"x\")", liberal()).flags));
+        refuseAll({{"FETCH 1 FLAGS UID", "Expected the end of the command", 13},
+                   {"FETCH 1 (UID ALL)", "Unknown FETCH item ALL", 13},
+                   {"FETCH 1 BODY[ TEXT]", "Expected a section", 13},
+                   {"STORE 1 FLAGS (\"x\")", "Expected a flag", 15}});
+        refuseAll({{"FETCH 1 ()", "Expected a FETCH item", 9},
+                   {"FETCH 1 BODY[HEADER.FIELDS ()]", "Expected a header field name", 28},
+                   {"FETCH 1 (FLAGS UID", "Expected SP or \")\"", 18},
+                   {"STORE 1 FLAGS (\\Seen\\Deleted)", "Expected SP or \")\"", 20},
+                   {"STORE 1 FLAGS (\"a b\")", "Expected a flag", 15}},
+                  liberal());
     }
 
     void readsBinary() {

@@ -31,6 +31,8 @@ class ParserTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(refusesALiteralWhereNoneBelongs);
     CPPUNIT_TEST(takesUtf8InQuotedStringsWhereEnabled);
     CPPUNIT_TEST(takesOddQuotedStringsWhenLiberal);
+    CPPUNIT_TEST(takesLooseAtomsWhenLiberal);
+    CPPUNIT_TEST(readsNamesInUtf8WhenLiberal);
     CPPUNIT_TEST(readsEnable);
     CPPUNIT_TEST(boundsListEntries);
     CPPUNIT_TEST_SUITE_END();
@@ -276,6 +278,43 @@ public:
     void takesOddQuotedStringsWhenLiberal() {
         CPPUNIT_ASSERT_EQUAL(std::string("Pr\xfc"), accept<Login>("LOGIN \"Pr\xfc\" x", liberal()).user);
         CPPUNIT_ASSERT_EQUAL(std::string("DOM\\me"), accept<Login>("LOGIN \"DOM\\me\" x", liberal()).user);
+        refuseAll({{"LOGIN \"a\\\" x", "Quoted string without its closing quote", 6}}, liberal());
+    }
+
+    void takesLooseAtomsWhenLiberal() {
+        CPPUNIT_ASSERT_EQUAL(std::string("DOM\\me"), accept<Login>("LOGIN DOM\\me x", liberal()).user);
+        CPPUNIT_ASSERT_EQUAL(std::string("p%*\xc3\xbc"), accept<Login>("LOGIN a p%*\xc3\xbc", liberal()).password);
+        CPPUNIT_ASSERT_EQUAL(std::string("PLAIN"), accept<Authenticate>("AUTHENTICATE \"plain\"", liberal()).mechanism);
+        const auto id = accept<Id>("ID (name x version NIL)", liberal());
+        CPPUNIT_ASSERT_EQUAL(std::string("x"), *id.parameters.at(0).value);
+        CPPUNIT_ASSERT(!id.parameters.at(1).value);
+        ParserOptions utf8 = liberal();
+        utf8.utf8Enabled = true;
+        CPPUNIT_ASSERT_EQUAL(std::string("Pr\xc3\xbc"), accept<Login>("LOGIN Pr\xc3\xbc x", utf8).user);
+        refuseAll({{"LOGIN Pr\xfc x", "Malformed UTF-8", 8}}, utf8);
+        refuseAll({{"LOGIN a(b c", "Expected SP", 7},
+                   {"LOGIN a\"b\" c", "Expected SP", 7},
+                   {"LOGIN (a) b", "Expected a user name", 6},
+                   {"AUTHENTICATE \"a b\"", "Expected a mechanism", 13},
+                   {"NOOP x", "Expected the end of the command", 5}},
+                  liberal());
+    }
+
+    void readsNamesInUtf8WhenLiberal() {
+        ParserOptions options = liberal();
+        options.nameOfUtf8 = [](std::string_view name) -> std::optional<std::string> {
+            if (name.find('\xff') != std::string_view::npos) return std::nullopt;
+            return "(" + std::string(name) + ")";
+        };
+        CPPUNIT_ASSERT_EQUAL(std::string("(\xc3\xbc)"), accept<Delete>("DELETE \"\xc3\xbc\"", options).mailbox);
+        CPPUNIT_ASSERT_EQUAL(std::string("(\xc3\xbc)"), accept<Delete>("DELETE {2}\r\n\xc3\xbc", options).mailbox);
+        CPPUNIT_ASSERT_EQUAL(std::string("(\xc3\xbc%)"), accept<List>("LIST \"\" \xc3\xbc%", options).patterns.at(0));
+        CPPUNIT_ASSERT_EQUAL(std::string("abc"), accept<Delete>("DELETE abc", options).mailbox);
+        // What could be either, or is neither, stays as it is.
+        CPPUNIT_ASSERT_EQUAL(std::string("\xc3\xbc&-"), accept<Delete>("DELETE \xc3\xbc&-", options).mailbox);
+        CPPUNIT_ASSERT_EQUAL(std::string("\xff"), accept<Delete>("DELETE \xff", options).mailbox);
+        options.isStrict = true;
+        CPPUNIT_ASSERT_EQUAL(std::string("\xc3\xbc"), accept<Delete>("DELETE {2}\r\n\xc3\xbc", options).mailbox);
     }
 
     void readsEnable() {
