@@ -108,6 +108,11 @@ std::string mailRootOf(const std::string& pattern, const Account& account) {
 }
 
 std::vector<Finding> checkMailLocation(const std::string& pattern) {
+    if (pattern.starts_with("maildir:"))
+        return {
+            {Finding::Error, locationKey,
+             "is written without Dovecot's `maildir:`; what stands behind a colon there has keys of its own, such as "
+             "mail.layout for LAYOUT"}};
     if (pattern.empty() || (pattern[0] != '/' && !pattern.starts_with("%h")))
         return {{Finding::Error, locationKey, "must be an absolute path, or begin with %h"}};
     if (const std::string fault = maildock::faultOfVariables(pattern, "undh"); !fault.empty())
