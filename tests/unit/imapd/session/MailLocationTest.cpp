@@ -93,6 +93,8 @@ public:
             CPPUNIT_ASSERT_EQUAL_MESSAGE(wrong, std::size_t(1), findings.size());
             CPPUNIT_ASSERT(findings[0].severity == Finding::Error);
         }
+        CPPUNIT_ASSERT(checkMailLocation("maildir:/srv/%u")[0].text.find("mail.layout for LAYOUT") !=
+                       std::string::npos);
     }
 
     void usersWhoWouldShareAreNamed() {
