@@ -30,11 +30,17 @@ public:
 
     [[nodiscard]] static std::string madeVisible(const std::string& text);
 
+    // Before each line its priority as the journal reads it ("<4>", sd-daemon(3)).
+    void setPriorityPrefix(bool isWanted);
+    // Whether standard error is a stream of the journal's: $JOURNAL_STREAM names it (systemd.exec(5)).
+    [[nodiscard]] static bool isJournal(int descriptor);
+
 private:
     std::mutex _mutex;
     Poco::AutoPtr<Poco::Formatter> _formatter;  // guarded by _mutex
     Poco::AutoPtr<Poco::Channel> _target;       // guarded by _mutex
     int _level = Poco::Message::PRIO_TRACE;     // guarded by _mutex
+    bool _hasPrefix = false;                    // guarded by _mutex
 };
 
 class Logging {

@@ -159,10 +159,12 @@ std::shared_ptr<const PasswdFile> PasswdFileAuthenticator::current(std::string& 
         // What was written just now is read once more the next time.
         const bool wasSame = _file && now.st_ino == _read.st_ino && now.st_size == _read.st_size &&
                              now.st_ctim.tv_sec == _read.st_ctim.tv_sec && now.st_ctim.tv_nsec == _read.st_ctim.tv_nsec;
+        // Of the first reading check() has told them.
+        const bool isToldAlready = !_file;
         _isSettled = isSettledAt(now.st_ctim);
         _read = now;
         _file = file;
-        if (!wasSame) logFaults(*file);
+        if (!wasSame) logReading(*file, !isToldAlready);
         return _file;
     } catch (const std::runtime_error& e) {
         fault = e.what();
@@ -170,12 +172,12 @@ std::shared_ptr<const PasswdFile> PasswdFileAuthenticator::current(std::string& 
     }
 }
 
-void PasswdFileAuthenticator::logFaults(const PasswdFile& file) const {
+void PasswdFileAuthenticator::logReading(const PasswdFile& file, bool withFaults) const {
     Poco::Logger& logger = Poco::Logger::get("auth-passwdfile");
-    for (const LineFault& fault : file.faults()) {
+    for (const LineFault& fault : withFaults ? file.faults() : std::vector<LineFault>()) {
         logger.warning(_path + ":" + std::to_string(fault.line) + ": " + fault.text);
     }
-    if (file.faultCount() > file.faults().size()) {
+    if (withFaults && file.faultCount() > file.faults().size()) {
         logger.warning(_path + ": " + std::to_string(file.faultCount()) + " lines are wrong in all");
     }
     logger.information(_path + ": read, " + std::to_string(file.userCount()) + " users");

@@ -33,7 +33,7 @@ private:
     // The users as the file has them now; null if it can't be read, with the reason in `fault`.
     [[nodiscard]] std::shared_ptr<const PasswdFile> current(std::string& fault);
     [[nodiscard]] bool isUnchanged(const struct stat& now) const;  // with _mutex held
-    void logFaults(const PasswdFile& file) const;
+    void logReading(const PasswdFile& file, bool withFaults) const;
 
     std::string _path;
     ParseOptions _options;
