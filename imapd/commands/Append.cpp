@@ -50,7 +50,7 @@ Reply append(Session& session, const Append& arguments) {
         return Reply::ok("Append completed", "APPENDUID " + std::to_string(result.uidValidity.value) + ' ' +
                                                  std::to_string(result.uid.value));
     } catch (const maildir::Error& error) {
-        if (error.kind() != maildir::ErrorKind::NotFound) session.log(std::string("APPEND: ") + error.what());
+        if (error.kind() != maildir::ErrorKind::NotFound) session.logFailure("APPEND", error);
         return replyToTarget(error);
     }
 }

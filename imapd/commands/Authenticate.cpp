@@ -97,6 +97,16 @@ std::vector<std::string> offeredMechanisms(const Session& session) {
     return session.sharedServices()->desk()->offered(session.policy().mechanisms, SignIn::clientOf(session));
 }
 
+namespace {
+
+// The password may have been read on its way, so whoever is behind it has to hear of it; bots try no other way.
+std::unique_ptr<Execution> refuseWithoutTls(Session& session, const std::string& user) {
+    session.log("log-in of " + user + " refused (passwords are taken under TLS alone)", LogLevel::Warning);
+    return finished(Reply::no(plaintextRefusal, "PRIVACYREQUIRED"));
+}
+
+}  // namespace
+
 std::unique_ptr<Execution> startAuthenticate(Session& session, Arguments&& arguments) {
     Authenticate& command = std::get<Authenticate>(arguments);
     const std::string& mechanism = command.mechanism;
@@ -109,8 +119,8 @@ std::unique_ptr<Execution> startAuthenticate(Session& session, Arguments&& argum
         protectedClient.mayRevealSecrets = true;
         const std::vector<std::string> underTls =
             session.services().desk()->offered(session.policy().mechanisms, protectedClient);
-        return finished(has(underTls, mechanism) ? Reply::no(plaintextRefusal, "PRIVACYREQUIRED")
-                                                 : Reply::no("This mechanism is not offered", "CANNOT"));
+        if (has(underTls, mechanism)) return refuseWithoutTls(session, "-");
+        return finished(Reply::no("This mechanism is not offered", "CANNOT"));
     }
     auto attempt =
         std::make_unique<maildock::signin::Attempt>(session.services().desk(), SignIn::clientOf(session), mechanism,
@@ -121,8 +131,8 @@ std::unique_ptr<Execution> startAuthenticate(Session& session, Arguments&& argum
 }
 
 std::unique_ptr<Execution> startLogin(Session& session, Arguments&& arguments) {
-    if (!session.mayLogInPlainly()) return finished(Reply::no(plaintextRefusal, "PRIVACYREQUIRED"));
     Login& login = std::get<Login>(arguments);
+    if (!session.mayLogInPlainly()) return refuseWithoutTls(session, login.user);
     SignIn signIn(maildock::signin::Attempt::byPassword(session.services().desk(), SignIn::clientOf(session),
                                                         std::move(login.user), std::move(login.password)),
                   "LOGIN command");

@@ -17,7 +17,7 @@ public:
             if (!_messages.remove(session.view(), slice)) return Progress::Again;
         } catch (const maildir::Error& error) {
             // RFC 3501 6.4.2 knows no NO: the mailbox is left, and what could not be removed stays marked.
-            session.log(std::string("CLOSE: ") + error.what());
+            session.logFailure("CLOSE", error);
         }
         session.unselect();
         return Progress::Done;

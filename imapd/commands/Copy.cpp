@@ -23,7 +23,7 @@ Reply copy(Session& session, const Copy& arguments) {
         }
         return Reply::ok("Copy completed", copyUidCode(result));
     } catch (const maildir::Error& error) {
-        if (error.kind() != maildir::ErrorKind::NotFound) session.log(std::string("COPY: ") + error.what());
+        if (error.kind() != maildir::ErrorKind::NotFound) session.logFailure("COPY", error);
         return replyToTarget(error);
     }
 }

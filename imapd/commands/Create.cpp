@@ -44,7 +44,7 @@ std::optional<Reply> createWithUses(Session& session, const MailboxName& name, c
         try {
             tree.specialUses().remove(name);
         } catch (const maildir::Error& error) {
-            session.log(std::string("CREATE: ") + error.what());
+            session.logFailure("CREATE", error);
         }
         throw;
     }

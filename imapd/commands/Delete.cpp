@@ -24,7 +24,7 @@ std::unique_ptr<Execution> startDelete(Session& session, Arguments&& arguments) 
         mail.tree().specialUses().remove(name);
     } catch (const maildir::Error& error) {
         // The mailbox is gone, and a mailbox that does not exist has no role: nothing for the client to hear of.
-        session.log(std::string("DELETE: ") + error.what());
+        session.logFailure("DELETE", error);
     }
     tellOtherName(session, name, asSent);
     return finished(Reply::ok("DELETE completed"));

@@ -120,7 +120,7 @@ private:
             view.mailbox().changeFlags(unseen, change);
         } catch (const Error& error) {
             // A mailbox that cannot be written to can still be read.
-            session.log(std::string("\\Seen could not be set: ") + error.what());
+            session.logFailure("\\Seen could not be set", error);
             return;
         }
         for (const Uid uid : unseen) _marked.insert(uid.value);

@@ -210,7 +210,7 @@ private:
         try {
             if (!_status->step(session, slice)) return false;
         } catch (const maildir::Error& error) {
-            session.log(std::string("LIST with STATUS: ") + error.what());
+            session.logFailure("LIST with STATUS", error);
         }
         _status.reset();
         return true;

@@ -65,7 +65,7 @@ void tellSelected(Session& session, const MailboxName& name, std::string_view as
         entry.oldName = otherName(asSent, entry.wireName, session.mail().delimiter());
         writeEntry(session, std::move(entry));
     } catch (const maildir::Error& error) {
-        session.log(std::string("cannot tell the name: ") + error.what());  // the command itself is done
+        session.logFailure("cannot tell the name", error);  // the command itself is done
     }
 }
 

@@ -29,7 +29,7 @@ public:
                     [&](std::span<const Uid> uids) { add(_target->moveFrom(view.mailbox(), uids, view.viewer())); });
             }
         } catch (const maildir::Error& error) {
-            session.log(std::string("MOVE: ") + error.what());
+            session.logFailure("MOVE", error);
             _failure = replyToTarget(error);
         }
         tell(session);
@@ -77,7 +77,7 @@ std::unique_ptr<Execution> startMove(Session& session, Arguments&& arguments) {
     try {
         return std::make_unique<MoveExecution>(session.mail().open(move.mailbox), std::move(*uids));
     } catch (const maildir::Error& error) {
-        if (error.kind() != maildir::ErrorKind::NotFound) session.log(std::string("MOVE: ") + error.what());
+        if (error.kind() != maildir::ErrorKind::NotFound) session.logFailure("MOVE", error);
         return finished(replyToTarget(error));
     }
 }

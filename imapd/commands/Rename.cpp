@@ -42,7 +42,7 @@ void renameWithUses(Session& session, const MailboxName& from, const MailboxName
             uses.endRename(gone);
         } catch (const maildir::Error& error) {
             // What does not exist has no role, so this line too much does no harm.
-            session.log(std::string("RENAME: ") + error.what());
+            session.logFailure("RENAME", error);
         }
     };
     try {

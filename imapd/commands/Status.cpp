@@ -19,7 +19,7 @@ bool StatusWork::step(Session& session, const TimeSlice& slice) {
         for (; _next < _snapshot->size(); ++_next) {
             if (slice.isOver()) return false;
             try {
-                _octets += messageOctets(session.services().sizeStrategy(), *_mailbox, _snapshot->at(_next),
+                _octets += messageOctets(*session.services().sizeStrategy(), *_mailbox, _snapshot->at(_next),
                                          renderingFor(session));
             } catch (const maildir::Error& error) {
                 if (error.kind() != maildir::ErrorKind::Expunged) throw;  // gone meanwhile: it does not count

@@ -9,10 +9,11 @@ JobPool::JobPool(std::size_t threads, std::size_t maxQueued) : _maxQueued(maxQue
 }
 
 JobPool::~JobPool() {
+    std::deque<std::function<void()>> dropped;
     {
         const std::lock_guard lock(_mutex);
         _stops = true;
-        _queue.clear();
+        dropped.swap(_queue);
     }
     _news.notify_all();
     for (std::thread& thread : _threads) thread.join();

@@ -145,7 +145,7 @@ std::vector<Finding> checkMailLocation(const std::string& pattern, const maildoc
         const auto [known, isNew] = owners.try_emplace(root, Owner{account.user, isTold});
         if (isNew) return true;
         const std::string both = known->second.user + " and " + account.user + " share one mailbox, " + root;
-        if (!isTold || !known->second.isTold) {
+        if (!isTold && !known->second.isTold) {
             findings.push_back({Finding::Error, locationKey, both + ": write %u, or %d/%n"});
             return false;
         }

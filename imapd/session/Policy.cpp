@@ -194,8 +194,8 @@ void addProtocolKeys(std::vector<KeySpec>& keys) {
                            "Commands in a row that end in BAD before the connection ends; 0: no limit.", 0, 1000000));
     keys.push_back(bounded("imap.limit.perUserAndAddress", KeyKind::Number, "50",
                            "Connections of one user from one address; 0: no limit.", 0, 1000000));
-    keys.push_back(bounded("imap.limit.perAddress", KeyKind::Number, "0", "Connections from one address; 0: no limit.",
-                           0, 1000000));
+    keys.push_back(bounded("imap.limit.perAddress", KeyKind::Number, "0",
+                           "Connections from one address, of IPv6 from one /64; 0: no limit.", 0, 1000000));
     keys.push_back(bounded("imap.limit.unauthenticated", KeyKind::Number, "1000",
                            "Connections in all that have not logged in yet; 0: no limit.", 0, 1000000));
     keys.push_back(bounded("imap.limit.connections", KeyKind::Number, "0",
@@ -284,10 +284,10 @@ Policy Policy::from(const Settings& settings) {
     policy.maxLiteralOctets = static_cast<std::uint64_t>(settings.number("imap.limit.literal"));
     policy.maxLineOctets = static_cast<std::size_t>(settings.number("imap.limit.line"));
     policy.maxBadCommands = static_cast<std::size_t>(settings.number("imap.limit.badCommands"));
-    policy.maxConnectionsPerUserAndAddress = static_cast<std::size_t>(settings.number("imap.limit.perUserAndAddress"));
-    policy.maxConnectionsPerAddress = static_cast<std::size_t>(settings.number("imap.limit.perAddress"));
-    policy.maxUnauthenticated = static_cast<std::size_t>(settings.number("imap.limit.unauthenticated"));
-    policy.maxConnections = static_cast<std::size_t>(settings.number("imap.limit.connections"));
+    policy.connections.perUserAndNetwork = static_cast<std::size_t>(settings.number("imap.limit.perUserAndAddress"));
+    policy.connections.perNetwork = static_cast<std::size_t>(settings.number("imap.limit.perAddress"));
+    policy.connections.unauthenticated = static_cast<std::size_t>(settings.number("imap.limit.unauthenticated"));
+    policy.connections.all = static_cast<std::size_t>(settings.number("imap.limit.connections"));
     const std::string delimiter = settings.text("namespace.delimiter");
     if (delimiter != "/" && delimiter != ".") throw std::runtime_error("namespace.delimiter: must be / or .");
     policy.delimiter = delimiter[0];

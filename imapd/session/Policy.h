@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "imapd/session/ConnectionCounts.h"
 #include "imapd/session/ShownKeywords.h"
 #include "maildir/names/NameMapper.h"
 #include "modules/api/Settings.h"
@@ -26,8 +27,7 @@ struct Policy {
     std::uint64_t maxMessageOctets = 0, maxLiteralOctets = 0;
     std::size_t maxLineOctets = 0;
     std::size_t maxBadCommands = 0;  // in a row; the connection ends
-    std::size_t maxConnectionsPerUserAndAddress = 0, maxConnectionsPerAddress = 0, maxConnections = 0;  // 0: no limit
-    std::size_t maxUnauthenticated = 0;                                                                 // 0: no limit
+    CountLimits connections;
     // names
     char delimiter = '/';
     std::string prefix;

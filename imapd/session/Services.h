@@ -4,14 +4,14 @@
 
 #include <atomic>
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <vector>
 
 #include "imapd/session/CommandRow.h"
+#include "imapd/session/ConnectionCounts.h"
 #include "imapd/session/JobPool.h"
+#include "imapd/session/LogLevel.h"
 #include "imapd/session/OctetPool.h"
 #include "imapd/session/Policy.h"
 #include "maildir/mailbox/MailStore.h"
@@ -27,13 +27,14 @@ public:
     ~Services();
 
     [[nodiscard]] const CommandSet& commands() const { return _commands; }
-    // What is in force now; a session keeps what it began with.
+    // What is in force now; a session keeps what it began with. Plugins and their desk live for as long as anybody
+    // holds one of these, and no longer: a sign-in holds the desk, and a session that has signed in nothing of them.
     [[nodiscard]] std::shared_ptr<const Policy> policy() const;
     [[nodiscard]] std::shared_ptr<const maildock::Environment> environment() const;
     [[nodiscard]] std::shared_ptr<const maildock::signin::Desk> desk() const;
     void reload(std::shared_ptr<const maildock::Environment> environment);
 
-    [[nodiscard]] const maildock::SizeStrategy& sizeStrategy() const;
+    [[nodiscard]] std::shared_ptr<const maildock::SizeStrategy> sizeStrategy() const;
     [[nodiscard]] maildir::MailStore& store() { return *_store; }
     [[nodiscard]] maildir::ReadAhead& readAhead() { return *_readAhead; }
     // For contents of messages that are held until they are sent.
@@ -42,15 +43,9 @@ public:
     // Whether STARTTLS can be offered.
     [[nodiscard]] bool hasTls() const { return _hasTls; }
     void setHasTls(bool hasTls) { _hasTls = hasTls; }
-    void log(const std::string& line, bool isWarning = false) const;
+    void log(const std::string& line, LogLevel level = LogLevel::Information) const;
 
-    // Counts connections: false if one more is too many. Paired with the departure of the same arguments. Between the
-    // two, once at most: signedIn().
-    bool admitConnection(const std::string& address);
-    void signedIn(const std::string& address);
-    void departConnection(const std::string& address, bool wasSignedIn);
-    bool admitUser(const std::string& user, const std::string& address);
-    void departUser(const std::string& user, const std::string& address);
+    [[nodiscard]] ConnectionCounts& connections() { return _connections; }
 
 private:
     struct InForce {
@@ -62,17 +57,21 @@ private:
                                const maildock::signin::Desk* previous);
 
     const CommandSet _commands;
-    mutable std::mutex _mutex;  // guards _inForce and _past
+    // Frees what a reload has replaced, once the last who used it lets go, on the pool for plugins: ending a plugin may
+    // block. Shared with what it frees, which may outlive this object.
+    struct Disposal;
+    [[nodiscard]] std::shared_ptr<const maildock::Environment> held(
+        std::shared_ptr<const maildock::Environment> environment) const;
+
+    const std::shared_ptr<Disposal> _disposal;
+    mutable std::mutex _mutex;  // guards _inForce
     InForce _inForce;
-    std::vector<InForce> _past;  // of earlier reloads: sessions may still use their plugins
     std::shared_ptr<maildir::Watcher> _watcher;
     std::unique_ptr<maildir::MailStore> _store;
     std::unique_ptr<maildir::ReadAhead> _readAhead;
     const std::shared_ptr<OctetPool> _contentMemory = std::make_shared<OctetPool>(std::size_t(128) << 10, 256);
     std::unique_ptr<JobPool> _pool;
-    std::mutex _countsMutex;  // guards what follows
-    std::map<std::string, std::size_t> _byAddress, _byUserAndAddress, _unauthenticatedByAddress;
-    std::size_t _connections = 0, _unauthenticated = 0;
+    ConnectionCounts _connections;
     std::atomic<bool> _hasTls{false};
 };
 

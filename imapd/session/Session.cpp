@@ -81,15 +81,36 @@ Session::Session(std::shared_ptr<Services> services, PeerFacts peer, Waker waker
       _lastActivity(_begun) {
     _tls.isActive = _tls.isActive || _peer.isTls;
     _features.sevenBit = _policy->sevenBit;
-    _isAdmitted = _services->admitConnection(_peer.client.host().toString());
+    _isAdmitted = _services->connections().admit(_peer.client.host().toString(), _policy->connections);
 }
 
 Session::~Session() = default;
 
-void Session::log(const std::string& text) {
+void Session::log(const std::string& text, LogLevel level) {
     _services->log("session " + std::to_string(_peer.connectionId) + " user " +
-                   (_user.empty() ? std::string("-") : printable(_user)) + " peer " + _peer.client.toString() + ": " +
-                   printable(text, longestEvent));
+                       (_user.empty() ? std::string("-") : printable(_user)) + " peer " + _peer.client.toString() +
+                       ": " + printable(text, longestEvent),
+                   level);
+}
+
+void Session::logFailure(const std::string& what, const maildir::Error& error) {
+    using maildir::ErrorKind;
+    LogLevel level = LogLevel::Error;
+    switch (error.kind()) {
+        case ErrorKind::NotFound:
+        case ErrorKind::AlreadyExists:
+        case ErrorKind::Expunged:
+        case ErrorKind::InvalidName:
+            level = LogLevel::Information;
+            break;
+        case ErrorKind::Busy:
+        case ErrorKind::Limit:
+            level = LogLevel::Warning;
+            break;
+        default:
+            break;
+    }
+    log(what + ": " + error.what(), level);
 }
 
 // --- Conversation
@@ -97,7 +118,7 @@ void Session::log(const std::string& text) {
 Wants Session::begin(Output& out) {
     _out = &out;
     if (!_isAdmitted) {
-        log("refused: too many connections");
+        log("refused: too many connections", LogLevel::Warning);
         close("UNAVAILABLE",
               "Too many connections: close some, or ask the admin to raise imap.limit.perAddress, "
               "imap.limit.unauthenticated or imap.limit.connections");
@@ -116,7 +137,7 @@ void Session::greetPreauthenticated() {
     try {
         reply = openMail(*this, *_preauthenticated, "PREAUTH");
     } catch (const maildir::Error& error) {
-        log("cannot open the mail of " + _preauthenticated->user + ": " + error.what());
+        log("cannot open the mail of " + _preauthenticated->user + ": " + error.what(), LogLevel::Error);
         reply = replyToUnopened(error);
     }
     _preauthenticated.reset();
@@ -146,9 +167,9 @@ void Session::ended() noexcept {
     try {
         if (_state != State::NotAuthenticated && !_user.empty()) {
             log("disconnected");
-            _services->departUser(_user, _peer.client.host().toString());
+            _services->connections().departUser(_user, _peer.client.host().toString());
         }
-        if (_isAdmitted) _services->departConnection(_peer.client.host().toString(), _mail != nullptr);
+        if (_isAdmitted) _services->connections().depart(_peer.client.host().toString(), _mail != nullptr);
     } catch (...) {  // NOLINT(bugprone-empty-catch): nobody is left to tell
     }
     // These may touch files, too. Without the user's rights what is left behind is cleaned up later.
@@ -339,7 +360,7 @@ void Session::beginSink() {
             reception->delivery = reception->mailbox->beginDelivery();
             _reception = std::move(reception);
         } catch (const maildir::Error& failure) {
-            if (failure.kind() != maildir::ErrorKind::NotFound) log(std::string("APPEND: ") + failure.what());
+            if (failure.kind() != maildir::ErrorKind::NotFound) logFailure("APPEND", failure);
             refusal = replyToTarget(failure);
         }
     }
@@ -360,7 +381,7 @@ void Session::takeSinkData() {
         _reception->scan.feed(_reader.sinkData());
         _reception->delivery->write(_reader.sinkData());
     } catch (const maildir::Error& error) {
-        log(std::string("APPEND: ") + error.what());
+        logFailure("APPEND", error);
         std::string tag = readableTag(_reader.soFar().text);
         _reader.refuseSink();
         _reception.reset();
@@ -415,10 +436,10 @@ Reply Session::replyToError(const std::exception_ptr& failure) {
         const bool isOrdinary =
             error.kind() == maildir::ErrorKind::NotFound || error.kind() == maildir::ErrorKind::Expunged ||
             error.kind() == maildir::ErrorKind::AlreadyExists || error.kind() == maildir::ErrorKind::InvalidName;
-        if (!isOrdinary) log(_commandName + ": " + error.what());
+        if (!isOrdinary) logFailure(_commandName, error);
         return _row->namesTarget ? replyToTarget(error) : replyTo(error);
     } catch (const std::exception& error) {
-        log(_commandName + ": unforeseen: " + error.what());
+        log(_commandName + ": unforeseen: " + error.what(), LogLevel::Error);
     }
     return Reply::no("Something unforeseen happened; the admin's log tells more", "SERVERBUG");
 }
@@ -457,7 +478,7 @@ void Session::tellNews(bool mayExpunge, bool withUid, bool onlyIfShort, std::opt
         _view->synchronise(responses, options);
     } catch (const maildir::Error& error) {
         // The command itself is done; what is new will be told later.
-        log(std::string("cannot look for news: ") + error.what());
+        logFailure("cannot look for news", error);
     }
 }
 
@@ -480,7 +501,7 @@ void Session::noteBad(const Reply& reply) {
         return;
     }
     if (_policy->maxBadCommands != 0 && ++_badInARow >= _policy->maxBadCommands && !_closes) {
-        log("too many bad commands");
+        log("too many bad commands", LogLevel::Warning);
         close("", "Too many bad commands in a row");
     }
 }
@@ -498,7 +519,7 @@ void Session::unselect() {
 }
 
 void Session::authenticated(std::unique_ptr<UserMail> mail, std::string user) {
-    _services->signedIn(_peer.client.host().toString());
+    _services->connections().signedIn(_peer.client.host().toString());
     _mail = std::move(mail);
     _user = std::move(user);
     _state = State::Authenticated;

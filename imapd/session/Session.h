@@ -16,8 +16,10 @@
 #include "imapd/response/ResponseWriter.h"
 #include "imapd/session/CommandRow.h"
 #include "imapd/session/Execution.h"
+#include "imapd/session/LogLevel.h"
 #include "imapd/session/Policy.h"
 #include "imapd/session/View.h"
+#include "maildir/Error.h"
 #include "maildir/FileIdentity.h"
 #include "modules/api/Authenticator.h"
 
@@ -87,7 +89,9 @@ public:
     // Ask for a step() at this time (IDLE's keep-alive, a delayed answer).
     void wakeAt(std::chrono::steady_clock::time_point when);
     // One line for the log, with session id, user and peer put before it. Never a password or message text.
-    void log(const std::string& text);
+    void log(const std::string& text, LogLevel level = LogLevel::Information);
+    // The same for what failed, as much as it matters: what a client may well come upon is no error.
+    void logFailure(const std::string& what, const maildir::Error& error);
 
     // Tells what is new in the selected mailbox.
     void synchronise(bool mayExpunge, bool withUid) { tellNews(mayExpunge, withUid, false, {}); }

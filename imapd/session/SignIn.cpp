@@ -61,16 +61,19 @@ Reply openMail(Session& session, const maildock::Account& known, const std::stri
                                            session.features());
     if (const maildir::EncodingFinding& finding = mail->tree().encodingFinding(); finding.isMixed) {
         session.log("folder names of " + known.user + " are written in several encodings, such as " +
-                    (finding.witnesses.empty() ? std::string("?") : finding.witnesses.front()) +
-                    ": set mail.encoding to the right one");
+                        (finding.witnesses.empty() ? std::string("?") : finding.witnesses.front()) +
+                        ": set mail.encoding to the right one",
+                    LogLevel::Warning);
     }
     if (mail->prepare())
-        session.log("there was no mail of " + known.user + ": made a new tree, " + mail->tree().settings().root);
-    if (!session.services().admitUser(known.user, session.peer().client.host().toString())) {
-        session.log("log-in of " + known.user + " refused: too many connections");
+        session.log("there was no mail of " + known.user + ": made a new tree, " + mail->tree().settings().root,
+                    LogLevel::Notice);
+    if (!session.services().connections().admitUser(known.user, session.peer().client.host().toString(),
+                                                    policy.connections)) {
+        session.log("log-in of " + known.user + " refused: too many connections", LogLevel::Warning);
         // RFC 5530 has LIMIT; the text is for the person who reads it.
         return Reply::no("Too many connections of this user from this address (" +
-                             std::to_string(policy.maxConnectionsPerUserAndAddress) +
+                             std::to_string(policy.connections.perUserAndNetwork) +
                              " at most): close some, or ask the admin to raise imap.limit.perUserAndAddress",
                          "LIMIT");
     }
@@ -163,7 +166,7 @@ Progress SignIn::settle(Session& session, Result result) {
         _reply = openMail(session, verdict.account, _mechanism, result.actingBy);
         if (_reply.status == Reply::Ok) session.tellNotice();
     } catch (const maildir::Error& error) {
-        session.log("log-in of " + result.user + ": cannot open the mail: " + error.what());
+        session.log("log-in of " + result.user + ": cannot open the mail: " + error.what(), LogLevel::Error);
         _reply = replyToUnopened(error);
     }
     return Progress::Done;
@@ -172,21 +175,22 @@ Progress SignIn::settle(Session& session, Result result) {
 Progress SignIn::fail(Session& session, const Result& result) {
     const std::string user = result.user.empty() ? "-" : result.user;
     if (result.verdict.outcome == Outcome::TemporaryFailure) {
-        session.log("log-in of " + user + ": temporary failure (" + result.verdict.reason + ")");
+        session.log("log-in of " + user + ": temporary failure (" + result.verdict.reason + ")", LogLevel::Error);
         _reply = Reply::no("Authentication is not possible at the moment; try again later", "UNAVAILABLE");
         return Progress::Done;
     }
     // A guess failed; an account that may not sign in, or has no usable password, is refused whatever was guessed.
     // Filters that lock addresses out count the first alone.
     const bool isGuess = result.verdict.outcome != Outcome::Disabled;
-    session.log("log-in of " + user + (isGuess ? " failed (" : " refused (") + result.verdict.reason + ")");
+    session.log("log-in of " + user + (isGuess ? " failed (" : " refused (") + result.verdict.reason + ")",
+                LogLevel::Warning);
     // The same for an unknown user as for a wrong password.
     _reply = result.refusal == Guesses::Refusal::None
                  ? Reply::no("Wrong user name or password", "AUTHENTICATIONFAILED")
                  : Reply::no("Too many failed log-ins: try again in some minutes", "LIMIT");
     const std::size_t failures = ++session.failures();
     if (failures >= session.policy().maxFailures) {
-        session.log("too many failed log-ins");
+        session.log("too many failed log-ins", LogLevel::Warning);
         session.logOut("Too many failed log-ins");
         return Progress::Done;
     }

@@ -47,7 +47,7 @@ std::uint64_t messageOctets(const maildock::SizeStrategy& strategy, maildir::Mai
 }
 
 std::uint64_t messageOctets(Session& session, const maildir::RecordRef& record) {
-    return messageOctets(session.services().sizeStrategy(), session.view().mailbox(), record, renderingFor(session));
+    return messageOctets(*session.services().sizeStrategy(), session.view().mailbox(), record, renderingFor(session));
 }
 
 }  // namespace imapd

@@ -1,11 +1,10 @@
 #include "modules/signin/Guesses.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <cstring>
 #include <utility>
 
+#include "modules/signin/CountedNetwork.h"
 #include "modules/signin/Digest.h"
 
 namespace maildock::signin {
@@ -57,22 +56,10 @@ Guesses::Guesses(const Limits& limits)
       _users(limits.forgiveness, limits.capacity),
       _known(limits.forgiveness, limits.capacity) {}
 
-std::string Guesses::countedAddress(const std::string& address) {
-    std::array<unsigned char, 16> octets{};
-    if (inet_pton(AF_INET6, address.c_str(), octets.data()) != 1) return address;
-    static constexpr std::array<unsigned char, 12> mapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    std::array<char, INET6_ADDRSTRLEN> text{};
-    if (std::equal(mapped.begin(), mapped.end(), octets.begin())) {  // RFC 4291 2.5.5.2
-        return inet_ntop(AF_INET, octets.data() + 12, text.data(), text.size());
-    }
-    std::fill(octets.begin() + 8, octets.end(), static_cast<unsigned char>(0));
-    return inet_ntop(AF_INET6, octets.data(), text.data(), text.size());
-}
-
 Guesses::Refusal Guesses::begin(const std::string& address, const std::string& user, Hold& hold,
                                 Clock::time_point now) {
     hold = Hold();
-    const std::string where = countedAddress(address);
+    const std::string where = countedNetwork(address);
     const std::string counted = _limits.perAddress == 0 ? "" : where;
     const std::string name = _limits.perUser == 0 ? "" : user;
     const std::lock_guard lock(_mutex);
@@ -94,7 +81,7 @@ Guesses::Refusal Guesses::begin(const std::string& address, const std::string& u
 double Guesses::nearness(const std::string& address, Clock::time_point now) {
     if (_limits.perAddress == 0 || address.empty()) return 0;
     const std::lock_guard lock(_mutex);
-    return std::min(1.0, _addresses.of(countedAddress(address), now) / static_cast<double>(_limits.perAddress));
+    return std::min(1.0, _addresses.of(countedNetwork(address), now) / static_cast<double>(_limits.perAddress));
 }
 
 Guesses::Hold::Hold(Guesses& guesses, std::string address, std::string user, std::string where)

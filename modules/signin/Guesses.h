@@ -86,9 +86,6 @@ public:
     // How near an address is to its limit: 0 far, 1 there or past it.
     [[nodiscard]] double nearness(const std::string& address, Clock::time_point now = Clock::now());
 
-    // What an address is counted as.
-    [[nodiscard]] static std::string countedAddress(const std::string& address);
-
 private:
     friend class Hold;
     [[nodiscard]] static std::string pair(const std::string& address, const std::string& user) {

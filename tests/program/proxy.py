@@ -4,6 +4,7 @@
 Usage: proxy.py BUILD_FOLDER. Ends with the line "N passed, M failed".
 """
 
+import contextlib
 import os
 import socket
 import ssl
@@ -87,6 +88,18 @@ def limits_per_address(port):
             require(other.greeting.startswith(b"* OK"), other.greeting)
 
 
+def limits_per_network(port):
+    """Hosts of one /64 are one customer's, however many addresses it takes."""
+    def from_host(network, number):
+        return f"PROXY TCP6 2001:db8:{network}::{number} ::1 40000 143\r\n".encode()
+    with contextlib.ExitStack() as stack:
+        talks = [stack.enter_context(Talk(port, from_host(1, number))) for number in range(1, 41)]
+        taken = sum(talk.greeting.startswith(b"* OK") for talk in talks)
+        require(taken == 2, f"{taken} of 40 connections from one network")
+        other = stack.enter_context(Talk(port, from_host(2, 1)))
+        require(other.greeting.startswith(b"* OK"), other.greeting)
+
+
 def tls_at_the_proxy(port):
     with Talk(port, binary("192.0.2.9", tls=True)) as talk:
         require(talk.ask(b"LOGIN test secret").startswith(b"t OK"), "a password over TLS at the proxy is refused")
@@ -142,6 +155,7 @@ def main():
             counter.run("the log names the client", logs_the_client, server, plain, secure)
             counter.run("allowed networks mean the client", allowed_networks, server, plain)
             counter.run("limits per address mean the client", limits_per_address, plain)
+            counter.run("limits count networks", limits_per_network, plain)
             counter.run("malformed or missing headers", malformed_or_missing, server, plain)
         server, plain, _ = server_for(build, os.path.join(folder, "strict"), "local")
         server.settings["auth.plaintextWithoutTls"] = "false"

@@ -3,6 +3,9 @@
 #include <cppunit/TestFixture.h>
 #include <cppunit/extensions/HelperMacros.h>
 
+#include "modules/signin/CountedNetwork.h"
+
+using maildock::signin::countedNetwork;
 using maildock::signin::Guesses;
 using maildock::signin::Scores;
 using Refusal = Guesses::Refusal;
@@ -99,9 +102,11 @@ public:
     }
 
     void ipv6IsCountedByItsNetwork() {
-        CPPUNIT_ASSERT_EQUAL(std::string("2001:db8:1:2::"), Guesses::countedAddress("2001:db8:1:2:3:4:5:6"));
-        CPPUNIT_ASSERT_EQUAL(std::string("192.0.2.1"), Guesses::countedAddress("::ffff:192.0.2.1"));
-        CPPUNIT_ASSERT_EQUAL(std::string("192.0.2.1"), Guesses::countedAddress("192.0.2.1"));
+        CPPUNIT_ASSERT_EQUAL(std::string("2001:db8:1:2::"), countedNetwork("2001:db8:1:2:3:4:5:6"));
+        CPPUNIT_ASSERT_EQUAL(std::string("192.0.2.1"), countedNetwork("::ffff:192.0.2.1"));
+        CPPUNIT_ASSERT_EQUAL(std::string("192.0.2.1"), countedNetwork("192.0.2.1"));
+        CPPUNIT_ASSERT_EQUAL(std::string("fe80::"), countedNetwork("fe80::1%eth0"));
+        CPPUNIT_ASSERT_EQUAL(std::string(), countedNetwork(""));
     }
 
     void withoutLimitsNothingIsCounted() {
