@@ -64,6 +64,12 @@ KeySpec choice(std::string name, std::vector<std::string> choices, std::string d
     return spec;
 }
 
+maildir::Watcher::Mode watchOf(const std::string& text) {
+    using Mode = maildir::Watcher::Mode;
+    if (text == "on" || text == "true") return Mode::On;
+    return text == "off" || text == "false" ? Mode::Off : Mode::Auto;
+}
+
 std::optional<maildir::NameEncoding> encodingOf(const std::string& text) {
     if (text == "utf-7") return maildir::NameEncoding::ModifiedUtf7;
     if (text == "utf-8") return maildir::NameEncoding::Utf8;
@@ -142,8 +148,10 @@ void addMailKeys(std::vector<KeySpec>& keys) {
                        "The keywords that clients see and may set: any, or a list; others stay on disk unseen."));
     keys.push_back(bounded("mailbox.pollInterval", KeyKind::Seconds, "30",
                            "How often folders are looked at for idle clients where they cannot be watched.", 1, 3600));
-    keys.push_back(key("mailbox.watch", KeyKind::Boolean, "true",
-                       "Watch open mailboxes by inotify; false: look at directory times, as on network file systems."));
+    keys.push_back(
+        choice("mailbox.watch", {"auto", "on", "off", "true", "false"},
+               "Watch open mailboxes by inotify: auto where the kind of file system tells of every change, on "
+               "(or true) everywhere, off (or false) nowhere; else directory times are looked at."));
     keys.push_back(bounded("mailbox.keptRecords", KeyKind::Number, "2m",
                            "How many message records of recently closed mailboxes stay in memory.", 0,
                            std::int64_t(1) << 32));
@@ -354,7 +362,7 @@ Policy Policy::from(const Settings& settings) {
     policy.cacheMemoryOctets = static_cast<std::uint64_t>(settings.number("cache.memory"));
     policy.cacheFileOctets = static_cast<std::uint64_t>(settings.number("cache.maxSize"));
     policy.keptRecords = static_cast<std::size_t>(settings.number("mailbox.keptRecords"));
-    policy.useInotify = settings.boolean("mailbox.watch");
+    policy.watch = watchOf(settings.text("mailbox.watch"));
     policy.serverId["name"] = "Maildock";
     for (const std::string& name : settings.keysBelow("imap.id.")) {
         policy.serverId[name.substr(std::string("imap.id.").size())] = settings.text(name);

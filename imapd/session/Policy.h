@@ -12,6 +12,7 @@
 #include "imapd/session/ConnectionCounts.h"
 #include "imapd/session/ShownKeywords.h"
 #include "maildir/names/NameMapper.h"
+#include "maildir/watch/Watcher.h"
 #include "modules/api/Settings.h"
 
 namespace imapd {
@@ -88,7 +89,7 @@ struct Policy {
     std::uint64_t cacheMemoryOctets = 0;
     std::uint64_t cacheFileOctets = 0;
     std::size_t keptRecords = 0;
-    bool useInotify = true;
+    maildir::Watcher::Mode watch = maildir::Watcher::Mode::Auto;
     std::map<std::string, std::string> serverId;  // what ID tells (RFC 2971)
 
     static Policy from(const maildock::Settings& settings);  // throws std::runtime_error with the key in the text

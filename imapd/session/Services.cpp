@@ -53,8 +53,9 @@ Services::Services(std::shared_ptr<const maildock::Environment> environment, Com
     const Policy& policy = *_inForce.policy;
     maildir::Watcher::Options watching;
     watching.pollIntervalMs = static_cast<int>(policy.pollInterval.count()) * 1000;
-    watching.useInotify = policy.useInotify;
-    watching.log = [this](const std::string& line) { log(line, LogLevel::Warning); };
+    watching.mode = policy.watch;
+    watching.warn = [this](const std::string& line) { log(line, LogLevel::Warning); };
+    watching.inform = [this](const std::string& line) { log(line, LogLevel::Notice); };
     _watcher = std::make_shared<maildir::Watcher>(std::move(watching));
     maildir::Mailbox::Options options;
     options.facts = maildir::makeMemoryFactStore(policy.cacheMemoryOctets);

@@ -5,12 +5,20 @@
 #include <algorithm>
 #include <utility>
 
+#include "maildir/FileOps.h"
+
 namespace maildir {
 
 namespace {
 
 std::uint64_t mark(FileEvent::Kind kind, bool isInNew, std::string_view name) {
     return XXH3_64bits_withSeed(name.data(), name.size(), static_cast<XXH64_hash_t>(kind) * 2 + (isInNew ? 1 : 0));
+}
+
+std::int64_t clockNow() {
+    timespec now{};
+    clock_gettime(CLOCK_REALTIME, &now);
+    return nanosecondsOf(now);
 }
 
 }  // namespace
@@ -61,6 +69,7 @@ void ChangeFeed::setWatched(bool isWatched) {
     const std::lock_guard lock(_mutex);
     ++_newsOfOthers;
     _isWatched = isWatched;
+    _toldAt = clockNow();
     _expected.clear();
 }
 
@@ -100,6 +109,7 @@ void ChangeFeed::wakeViewers() {
 
 void ChangeFeed::noteEvent(FileEvent::Kind kind, bool isInNew, std::string_view name) {
     const std::lock_guard lock(_mutex);
+    _toldAt = clockNow();
     if (_expected.take(mark(kind, isInNew, name))) return;
     ++_newsOfOthers;
     if (_pending.everything) return;
@@ -119,6 +129,26 @@ void ChangeFeed::noteNews() {
         if (!_pending.everything && _pending.events.empty()) return;
     }
     wakeViewers();
+}
+
+void ChangeFeed::noteOther() {
+    const std::lock_guard lock(_mutex);
+    _toldAt = clockNow();
+}
+
+bool ChangeFeed::noteTimes(const FolderTimes& times, bool isLocal) {
+    {
+        const std::lock_guard lock(_mutex);
+        if (!_isWatched || times == std::exchange(_times, times)) return false;
+        // A change has the time of the moment before it is told. Where another clock gives the time that says nothing,
+        // and after this one was set back neither.
+        const std::int64_t now = clockNow();
+        if (isLocal && _toldAt <= now && std::max(times.forNew, times.forCur) <= _toldAt) return false;
+        _toldAt = now;
+        lookAtEverything();
+    }
+    wakeViewers();
+    return true;
 }
 
 void ChangeFeed::poll() {

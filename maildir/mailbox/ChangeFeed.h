@@ -54,6 +54,8 @@ public:
     void noteOverflow() override;
     void noteNews() override;
     void poll() override;
+    void noteOther() override;
+    bool noteTimes(const FolderTimes& times, bool isLocal) override;
 
 private:
     struct Watching {
@@ -69,6 +71,9 @@ private:
     std::uint64_t _newsOfOthers = 0;
     bool _isTaken = false;
     bool _isWatched = false;
+    // The clock when something was told last, or the watch began: what changed up to then was told, or is looked at.
+    std::int64_t _toldAt = 0;
+    FolderTimes _times;        // of the last comparison
     ExpectedEvents _expected;  // hashes
     std::unordered_map<const Viewer*, Watching> _viewers;
 };

@@ -2,11 +2,13 @@
 //
 // readdir(3) races with rename(2): a file that is renamed while its directory is listed may be listed under both names
 // or under neither. So a message is gone only when a second listing, during which nothing changed, misses it too; and a
-// base name listed twice is looked at by lstat before it counts as two messages. That nothing changed is told by the
-// directories' times, which go by the ticks of the kernel (up to 10 ms): the last change must be older than that
-// when the listing starts, or a later one may hide in the same tick. Where another machine's clock gives the times,
-// their age tells little; then two listings that start more than a tick apart, with the same times before and after
-// both, show that nothing changed during the second, if the times have fractions of a second at all.
+// base name listed twice is looked at by lstat before it counts as two messages. That nothing changed is told by a
+// watch on which nothing was heard meanwhile, or by the directories' times. These go by the ticks of the kernel (up to
+// 10 ms), or by the steps of the file system, which may be whole seconds (FileTimes.h): the last change must be older
+// than that when the listing starts, or a later one may have the same time. Where another machine's clock gives the
+// times, their age tells little; what counts then is how long ago, by our own clock, the directories were first seen
+// with these times, since a change that comes more than a step after that has another one. So two listings that start
+// that far apart, with the same times before and after both, show that nothing changed during the second.
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -16,6 +18,7 @@
 #include <array>
 #include <cstring>
 
+#include "maildir/FileTimes.h"
 #include "maildir/LargePages.h"
 #include "maildir/mailbox/FileName.h"
 #include "maildir/mailbox/MailboxState.h"
@@ -37,11 +40,10 @@ bool same(const timespec& left, const timespec& right) {
 // A directory time that is younger than this may hide a change that came within the same clock tick.
 constexpr time_t trustedAgeSeconds = 2;
 
-constexpr std::int64_t tickNanoseconds = 20'000'000;
 constexpr std::int64_t secondNanoseconds = 1'000'000'000;
 
 std::int64_t ageAt(const timespec& now, const timespec& time) {
-    return (now.tv_sec - time.tv_sec) * secondNanoseconds + (now.tv_nsec - time.tv_nsec);
+    return nanosecondsOf(now) - nanosecondsOf(time);
 }
 
 timespec clockNow() {
@@ -50,26 +52,41 @@ timespec clockNow() {
     return now;
 }
 
-// Whether a change during the scan would have shown in the times. Times of the future come from another clock.
+std::int64_t steadyNow() {
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return nanosecondsOf(now);
+}
+
+// How far apart changes must be to show in such times.
+std::int64_t stepOf(const timespec& newTime, const timespec& curTime) {
+    return std::max(maildir::stepOf(nanosecondsOf(newTime)), maildir::stepOf(nanosecondsOf(curTime)));
+}
+
+// Whether a change during the scan would have shown in the times, if they are of this machine's clock and `age` old, or
+// older if they are coarse. Times of the future were set.
 bool isSettled(const Scan& scan, std::int64_t age) {
     const auto settled = [&](const timespec& time) {
-        const std::int64_t has = ageAt(scan.started, time);
-        return has > age || has < -secondNanoseconds;
+        const std::int64_t has = ageAt(scan.started, time), step = maildir::stepOf(nanosecondsOf(time));
+        return has > std::max(age, step) || has < -std::max(secondNanoseconds, step);
     };
     return scan.isStable && settled(scan.newTime) && settled(scan.curTime);
 }
 
-// Whether a change while the second was made would have shown, whatever clock the times come from.
+// The same, whatever clock the times come from. since: when they were first seen.
+bool isSettledSince(const Scan& scan, std::int64_t since) {
+    return scan.isStable && scan.startedSteady - since > stepOf(scan.newTime, scan.curTime);
+}
+
 bool isQuietSince(const Scan& first, const Scan& second) {
-    const bool isFine = second.newTime.tv_nsec != 0 || second.curTime.tv_nsec != 0;
-    return isFine && first.isStable && second.isStable && same(first.newTime, second.newTime) &&
-           same(first.curTime, second.curTime) && ageAt(second.started, first.started) > tickNanoseconds;
+    return first.isStable && same(first.newTime, second.newTime) && same(first.curTime, second.curTime) &&
+           isSettledSince(second, first.startedSteady);
 }
 
 // Until a tick has passed since `scan` began.
 void waitForNextTick(const Scan& scan) {
-    const std::int64_t has = std::clamp<std::int64_t>(ageAt(clockNow(), scan.started), 0, tickNanoseconds);
-    const timespec pause{0, tickNanoseconds + 1'000'000 - has};
+    const std::int64_t has = std::clamp<std::int64_t>(ageAt(clockNow(), scan.started), 0, nanosecondsPerTick);
+    const timespec pause{0, nanosecondsPerTick + 1'000'000 - has};
     nanosleep(&pause, nullptr);
 }
 
@@ -77,7 +94,8 @@ void waitForNextTick(const Scan& scan) {
 void waitForTick(const Scan& scan) {
     const timespec now = clockNow();
     const std::int64_t youngest = std::min(ageAt(now, scan.newTime), ageAt(now, scan.curTime));
-    const std::int64_t wait = std::clamp<std::int64_t>(tickNanoseconds + 1'000'000 - youngest, 0, 2 * tickNanoseconds);
+    const std::int64_t wait =
+        std::clamp<std::int64_t>(nanosecondsPerTick + 1'000'000 - youngest, 0, 2 * nanosecondsPerTick);
     const timespec pause{0, wait};
     if (wait > 0) nanosleep(&pause, nullptr);
 }
@@ -114,6 +132,7 @@ Scan scanDirectories(const std::string& directory, std::size_t expected) {
     preferLargePages(scan.files);
     preferLargePages(scan.names);
     scan.started = clockNow();
+    scan.startedSteady = steadyNow();
     const std::string newPath = directory + "/new", curPath = directory + "/cur";
     scan.newTime = timeOf(newPath);
     scan.curTime = timeOf(curPath);
@@ -154,6 +173,12 @@ bool Mailbox::State::timesChangedLocked() const {
     return !same(newTime, timeOf(directory + "/new")) || !same(curTime, timeOf(directory + "/cur"));
 }
 
+std::uint64_t Mailbox::State::newsOfWatchLocked() const {
+    if (!isWatched) return 0;
+    options.watcher->drain();
+    return feed->newsOfOthers();
+}
+
 Findings Mailbox::State::lookLocked() {
     Look look;
     look.snapshot = published();
@@ -171,11 +196,16 @@ Findings Mailbox::State::lookLocked() {
     Scan previous;
     constexpr int maxAttempts = 8;
     for (look.attempt = 1; look.attempt <= maxAttempts && !isCertain; ++look.attempt) {
+        const std::uint64_t newsBefore = newsOfWatchLocked();
         Scan scan = scanDirectories(directory, std::max(look.snapshot->size(), rows.size()));
-        const bool isQuiet = isSettled(scan, trustedAgeSeconds * secondNanoseconds);
+        const bool areKnownTimes = same(scan.newTime, newTime) && same(scan.curTime, curTime);
+        const std::int64_t since = areKnownTimes ? timesSince : scan.startedSteady;
+        const bool isQuiet =
+            hasOwnClock ? isSettled(scan, trustedAgeSeconds * secondNanoseconds) : isSettledSince(scan, since);
         if (look.attempt == 1) {
             findings.newTime = scan.newTime;
             findings.curTime = scan.curTime;
+            findings.timesSince = since;
             findings.hasTimes = true;
             findings.timesAreTrusted = isQuiet;
         }
@@ -183,11 +213,13 @@ Findings Mailbox::State::lookLocked() {
         const std::size_t known = look.snapshot->size() + rows.size();
         if (scan.files.size() > known) findings.reserveUnknown(scan.files.size() - known);
         matchLocked(scan, look);
-        // Where nobody tells us of changes, the file system may be another machine's, with ticks of its own.
-        const std::int64_t age = isWatched ? tickNanoseconds : trustedAgeSeconds * secondNanoseconds;
         // Rows without a file are mostly those of messages expunged long ago: no second look while all is quiet.
-        isCertain = (!isMissing(look.seen) && (!isMissing(look.seenRows) || isQuiet)) ||
-                    (look.attempt > 1 && (isSettled(scan, age) || isQuietSince(previous, scan)));
+        isCertain = !isMissing(look.seen) && (!isMissing(look.seenRows) || isQuiet);
+        if (look.attempt > 1 && !isCertain) {
+            const bool isUntold = isWatched && hasOwnClock && newsBefore == newsOfWatchLocked();
+            const std::int64_t age = isWatched ? nanosecondsPerTick : trustedAgeSeconds * secondNanoseconds;
+            isCertain = isUntold || (hasOwnClock && isSettled(scan, age)) || isQuietSince(previous, scan);
+        }
         if (isCertain || (look.attempt > 1 && !isWatched)) break;
         if (isWatched) {
             waitForTick(scan);

@@ -122,6 +122,7 @@ void Mailbox::State::loadLocked() {
     if (stat((directory + "/cur").c_str(), &cur) != 0) throw Error::fromErrno("cannot open the mailbox", directory);
     curDevice = cur.st_dev;
     curInode = cur.st_ino;
+    hasOwnClock = options.watcher->fileSystemOf(directory).isLocal;
     takeKeywordsLocked(keywordFile.load());
     cleanTmp(directory);
     takeOverCourierLocked();
@@ -316,6 +317,7 @@ void Mailbox::State::commitLocked(Findings findings) {
     if (!findings.hasTimes) return;
     newTime = findings.newTime;
     curTime = findings.curTime;
+    timesSince = findings.timesSince;
     timesAreTrusted = findings.timesAreTrusted;
 }
 

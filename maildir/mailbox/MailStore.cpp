@@ -99,6 +99,7 @@ std::shared_ptr<Mailbox> MailStore::open(const std::string& directory) {
         }
         if (isUsable && !isOfAnother) {
             _state->uses.splice(_state->uses.begin(), _state->uses, found->second.use);
+            found->second.kept->noteOpened();
             return found->second.kept;
         }
         dropped.push_back(std::move(found->second.kept));

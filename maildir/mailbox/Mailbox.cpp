@@ -95,6 +95,19 @@ bool Mailbox::State::isInPlace() const {
     return stat((directory + "/cur").c_str(), &cur) == 0 && isSameDirectory(cur);
 }
 
+std::optional<FolderTimes> Mailbox::State::timesToCheck() {
+    if (!isWatchedAndLoaded) return std::nullopt;
+    const std::int64_t present = steadyMilliseconds(), before = checkedAt;
+    if (before != 0 && present - before < options.watcher->checkIntervalMs()) return std::nullopt;
+    checkedAt = present;
+    struct stat forNew {
+    }, forCur{};
+    const bool areThere =
+        stat((directory + "/new").c_str(), &forNew) == 0 && stat((directory + "/cur").c_str(), &forCur) == 0;
+    if (!areThere) return std::nullopt;
+    return FolderTimes{nanosecondsOf(forNew.st_mtim), nanosecondsOf(forCur.st_mtim)};
+}
+
 void Mailbox::State::requireLocked() const {
     if (isGone) throw Error(ErrorKind::NotFound, "the mailbox is gone", directory);
 }
@@ -477,7 +490,11 @@ std::shared_ptr<const Snapshot> Mailbox::refreshedSince(std::chrono::steady_cloc
 }
 
 std::shared_ptr<const Snapshot> Mailbox::refresh() {
+    const std::optional<FolderTimes> times = _state->timesToCheck();
     _state->options.watcher->drain();
+    if (times && _state->feed->noteTimes(*times, _state->hasOwnClock)) {
+        _state->options.watcher->reportMissed(_state->directory);
+    }
     if (_state->isAsKnown() && _state->isInPlace()) return _state->published();
     {
         const std::lock_guard lock(_state->writer);
@@ -485,6 +502,10 @@ std::shared_ptr<const Snapshot> Mailbox::refresh() {
     }
     if (_state->isWatchDue) _state->options.onWatchDue(shared_from_this());
     return _state->published();
+}
+
+void Mailbox::noteOpened() {
+    _state->checkedAt = 0;
 }
 
 void Mailbox::finishWatching() {

@@ -169,6 +169,9 @@ public:
     // Messages in the published state, without loading it.
     [[nodiscard]] std::size_t size() const;
 
+    // Somebody opens it: the next refresh() makes sure that a watch has told of every change. No look at the disk.
+    void noteOpened();
+
     // Watches a mailbox that is not watched yet, and looks at what happened before if anything did. Never throws.
     void finishWatching();
 

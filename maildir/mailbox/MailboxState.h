@@ -80,9 +80,10 @@ struct Scan {
     };
     std::string names;
     std::vector<File> files;
-    timespec newTime{}, curTime{};  // of the directories, before they were listed
-    timespec started{};             // when that was
-    bool isStable = false;          // the times were the same afterwards
+    timespec newTime{}, curTime{};   // of the directories, before they were listed
+    timespec started{};              // when that was
+    std::int64_t startedSteady = 0;  // the same, in nanoseconds of a clock that nobody sets
+    bool isStable = false;           // the times were the same afterwards
     [[nodiscard]] FilePlace place(const File& file) const {
         return {std::string_view(names).substr(file.offset, file.octets), file.isInNew};
     }
@@ -101,6 +102,7 @@ struct Findings {
     NameIndex unknownIndex;         // base name -> position + 1
     bool reappeared = false;        // one of them has an old row in the list
     timespec newTime{}, curTime{};  // of the directories, if they were looked at
+    std::int64_t timesSince = 0;    // as in the state
     bool hasTimes = false, timesAreTrusted = false;
 
     [[nodiscard]] std::optional<std::size_t> findUnknown(std::string_view baseName, std::uint64_t hash) const;
@@ -136,13 +138,18 @@ struct Mailbox::State {
     [[nodiscard]] bool isInPlace() const;
     [[nodiscard]] bool isSameDirectory(const struct stat& cur) const;
     void publish(std::shared_ptr<const Snapshot> snapshot);
+    // The times of a watched mailbox's directories, where it is time to compare them (ChangeFeed::noteTimes).
+    std::optional<FolderTimes> timesToCheck();
 
     // --- readable without a lock: when, in steady milliseconds (savedAt: or opened)
     std::atomic<std::int64_t> changedAt{0}, savedAt{0}, failedAt{0};
     // When the last look of a change of ours began, after which all that had happened before was published.
     std::atomic<std::chrono::steady_clock::time_point> lookedAt{};
     std::atomic<std::uint64_t> publishedGeneration{0}, savedGeneration{0};
-    std::atomic<int> uncertainSaves{0};  // since the last change
+    std::atomic<int> uncertainSaves{0};      // since the last change
+    std::atomic<std::int64_t> checkedAt{0};  // steady milliseconds; 0: to be checked
+    // The times of its files are of this machine's clock. (False until it is loaded.)
+    std::atomic<bool> hasOwnClock{false};
     // Moves to other mailboxes that take files away, of which the records do not tell yet.
     std::atomic<int> movesAway{0};
 
@@ -169,6 +176,7 @@ struct Mailbox::State {
     // To be watched, but not yet: until then directory times tell of changes, of which we make none ourselves.
     std::atomic<bool> isWatchDue{false};  // readable without the lock
     timespec newTime{}, curTime{};
+    std::int64_t timesSince = 0;  // steady nanoseconds: when the directories were first seen with these
     bool timesAreTrusted = false;
     std::uint64_t modSeqClock = 0;
 
@@ -237,6 +245,8 @@ struct Mailbox::State {
         std::vector<std::uint32_t> rowEdits;  // by row: position in findings.fromRows
     };
     Findings lookLocked();
+    // How much the watch told of others up to now; the same as before: it told of nothing.
+    [[nodiscard]] std::uint64_t newsOfWatchLocked() const;
     void matchLocked(const Scan& scan, Look& look);
     void matchFileLocked(Look& look, FilePlace file, std::uint64_t hash);  // hash: of the base name
     void matchKnownLocked(Look& look, std::size_t position, FilePlace file);

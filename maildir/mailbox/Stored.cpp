@@ -9,13 +9,15 @@
 #include <algorithm>
 #include <ctime>
 
+#include "maildir/FileTimes.h"
 #include "maildir/mailbox/MailboxState.h"
 
 namespace maildir {
 
 namespace {
 
-// A directory that was changed so lately may have changed once more without another time.
+// A directory that was changed so lately may have changed once more without another time; where times are coarse, the
+// more so (FileTimes.h).
 constexpr std::int64_t settledNanoseconds = 100'000'000;
 
 constexpr std::int64_t quietMilliseconds = 1000;     // without anything new, before that is written
@@ -33,6 +35,14 @@ std::int64_t now() {
 
 std::int64_t ageOf(const FolderState& folder) {
     return now() - std::max(folder.modified, folder.changed);
+}
+
+bool isSettled(const FolderState& folder) {
+    const std::int64_t present = now();
+    const auto isOld = [present](std::int64_t time) {
+        return present - time > std::max(settledNanoseconds, stepOf(time));
+    };
+    return isOld(folder.modified) && isOld(folder.changed);
 }
 
 FolderState lookAt(const std::string& path) {
@@ -83,6 +93,7 @@ bool Mailbox::State::restoreLocked(bool& isUpToDate) {
                         lookAt(directory + "/cur") == stored->curFolder;
     newTime = timeOf(stored->newFolder);
     curTime = timeOf(stored->curFolder);
+    timesSince = 0;  // long ago
     timesAreTrusted = isSame;
     if (isSame) savedGeneration = generation;  // else it is saved again, with times that may be certain
     // Rows without a change of the folders are those of messages that came and went.
@@ -100,14 +111,17 @@ std::optional<StoredMailbox> Mailbox::State::captureLocked(bool isLast) {
         const timespec pause{0, std::clamp<std::int64_t>(young, 0, settledNanoseconds)};
         if (young > 0) nanosleep(&pause, nullptr);
     }
-    stored.isCertain = ageOf(stored.newFolder) > settledNanoseconds && ageOf(stored.curFolder) > settledNanoseconds;
-    if (isWatched) {
+    stored.isCertain = hasOwnClock && isSettled(stored.newFolder) && isSettled(stored.curFolder);
+    if (isWatched && hasOwnClock) {
         options.watcher->drain();
         if (feed->hasPending()) refreshLocked();
         stored.isCertain = stored.isCertain && !feed->hasPending() && lookAt(directory + "/new") == stored.newFolder &&
                            lookAt(directory + "/cur") == stored.curFolder;
     } else {
-        stored.isCertain = stored.isCertain && timesAreTrusted && nanosecondsOf(newTime) == stored.newFolder.modified &&
+        // What the last look saw, whose times tell of every change after it. (Their age by our clock says nothing where
+        // another gave them.)
+        stored.isCertain = (stored.isCertain || !hasOwnClock) && timesAreTrusted &&
+                           nanosecondsOf(newTime) == stored.newFolder.modified &&
                            nanosecondsOf(curTime) == stored.curFolder.modified;
     }
     // What is moved away is told afterwards. (A move that begins later changes the times.)

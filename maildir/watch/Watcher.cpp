@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +11,7 @@
 #include <chrono>
 #include <climits>
 #include <cstring>
+#include <optional>
 #include <system_error>
 
 namespace maildir {
@@ -22,6 +24,15 @@ constexpr std::uint32_t watchedEvents =
 constexpr int gatherMs = 3, burstWakings = 8;
 constexpr std::uint64_t burstDrains = 64;
 
+// Of more file systems than this the log says no more.
+constexpr std::size_t mostToldOf = 100;
+
+std::optional<std::int64_t> timeOf(const std::string& path) {
+    struct stat status {};
+    if (stat(path.c_str(), &status) != 0) return std::nullopt;
+    return nanosecondsOf(status.st_mtim);
+}
+
 // Takes the target out, and those that are no more.
 void removeTarget(std::vector<std::weak_ptr<WatchTarget>>& targets, const WatchTarget* target) {
     std::erase_if(targets, [target](const std::weak_ptr<WatchTarget>& each) {
@@ -33,7 +44,7 @@ void removeTarget(std::vector<std::weak_ptr<WatchTarget>>& targets, const WatchT
 }  // namespace
 
 Watcher::Watcher(Options options) : _options(std::move(options)), _wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-    if (_options.useInotify) {
+    if (_options.mode != Mode::Off) {
         _inotify = FileDescriptor(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
         if (!_inotify.isOpen()) reportLimit("inotify_init", errno);
     }
@@ -50,7 +61,9 @@ Watcher::~Watcher() {
 bool Watcher::watch(const std::string& directory, const std::shared_ptr<WatchTarget>& target) {
     const std::lock_guard watching(_watching);
     int forNew = -1, forCur = -1, number = 0;
-    if (_inotify.isOpen()) {
+    const FileSystem system = fileSystemOf(directory);
+    const bool isToBe = isToBeWatched(directory, system) && _inotify.isOpen();
+    if (isToBe) {
         forNew = inotify_add_watch(_inotify.get(), (directory + "/new").c_str(), watchedEvents);
         if (forNew >= 0) forCur = inotify_add_watch(_inotify.get(), (directory + "/cur").c_str(), watchedEvents);
         number = errno;
@@ -58,7 +71,7 @@ bool Watcher::watch(const std::string& directory, const std::shared_ptr<WatchTar
     const std::lock_guard lock(_mutex);
     if (forCur < 0) {
         unwatchLocked(target.get(), {});
-        if (_inotify.isOpen()) reportLimit(directory, number);
+        if (isToBe) reportLimit(directory, number);
         if (forNew >= 0 && !_watches.contains(forNew)) inotify_rm_watch(_inotify.get(), forNew);
         _polled.push_back(target);
         return false;
@@ -68,7 +81,7 @@ bool Watcher::watch(const std::string& directory, const std::shared_ptr<WatchTar
     _watches[forNew].targets.push_back(target);
     _watches[forNew].isNew = true;
     _watches[forCur].targets.push_back(target);
-    _descriptors[target.get()] = {forNew, forCur};
+    _watched[target.get()] = {target, directory, {forNew, forCur}, system.isLocal};
     return true;
 }
 
@@ -80,9 +93,9 @@ void Watcher::unwatch(const WatchTarget* target) {
 
 // besides: descriptors that are kept, though nobody has them for the moment.
 void Watcher::unwatchLocked(const WatchTarget* target, const std::vector<int>& besides) {
-    const auto descriptors = _descriptors.find(target);
-    if (descriptors != _descriptors.end()) {
-        for (const int descriptor : descriptors->second) {
+    const auto watched = _watched.find(target);
+    if (watched != _watched.end()) {
+        for (const int descriptor : watched->second.descriptors) {
             const auto watch = _watches.find(descriptor);
             if (watch == _watches.end()) continue;
             removeTarget(watch->second.targets, target);
@@ -91,7 +104,7 @@ void Watcher::unwatchLocked(const WatchTarget* target, const std::vector<int>& b
             inotify_rm_watch(_inotify.get(), descriptor);
             _watches.erase(watch);
         }
-        _descriptors.erase(descriptors);
+        _watched.erase(watched);
     }
     removeTarget(_polled, target);
 }
@@ -150,7 +163,15 @@ void Watcher::dispatch(const char* buffer, std::size_t octets, Told& told) {
             if ((event.mask & IN_IGNORED) != 0) _watches.erase(found);
             continue;
         }
-        if (event.len == 0 || name[0] == '.' || (event.mask & IN_ISDIR) != 0) continue;
+        if (event.len == 0 || name[0] == '.' || (event.mask & IN_ISDIR) != 0) {
+            for (const auto& each : found->second.targets) {
+                if (const auto target = each.lock()) {
+                    target->noteOther();
+                    told[target.get()] = target;
+                }
+            }
+            continue;
+        }
         FileEvent::Kind kind = FileEvent::Appeared;
         if ((event.mask & IN_MOVED_FROM) != 0) kind = FileEvent::MovedAway;
         if ((event.mask & IN_DELETE) != 0) kind = FileEvent::Removed;
@@ -184,6 +205,38 @@ void Watcher::pollTargets() {
     for (const auto& target : targets) target->poll();
 }
 
+void Watcher::checkTimes() {
+    struct Checked {
+        std::shared_ptr<WatchTarget> target;
+        std::string directory;
+        FolderTimes times;
+    };
+    std::vector<Checked> checked;
+    std::vector<std::shared_ptr<WatchTarget>> remote;
+    {
+        const std::lock_guard lock(_mutex);
+        for (const auto& [identity, watched] : _watched) {
+            auto target = watched.target.lock();
+            if (!target) continue;
+            if (watched.isLocal)
+                checked.push_back({std::move(target), watched.directory, {}});
+            else
+                remote.push_back(std::move(target));  // whose server may not answer: its sessions look
+        }
+    }
+    std::erase_if(checked, [](Checked& each) {
+        const auto forNew = timeOf(each.directory + "/new"), forCur = timeOf(each.directory + "/cur");
+        if (!forNew || !forCur) return true;  // whoever uses the mailbox is told
+        each.times = {*forNew, *forCur};
+        return false;
+    });
+    drainAsWatcher();
+    for (const Checked& each : checked) {
+        if (each.target->noteTimes(each.times, true)) reportMissed(each.directory);
+    }
+    for (const auto& target : remote) target->poll();
+}
+
 void Watcher::gather() {
     pollfd wake{_wake.get(), POLLIN, 0};
     std::uint64_t drains = 0;
@@ -200,6 +253,7 @@ void Watcher::run() {
     using Clock = std::chrono::steady_clock;
     const auto interval = std::chrono::milliseconds(_options.pollIntervalMs);
     auto nextPoll = Clock::now() + interval;
+    bool isCheckNext = false;
     auto drained = Clock::now();
     int burst = 0;  // how often in a row it was woken right after the last time
     while (!_stops) {
@@ -218,19 +272,53 @@ void Watcher::run() {
         if (_isGathering) gather();
         if (Clock::now() >= nextPoll) {
             pollTargets();
+            if (isCheckNext) checkTimes();
+            isCheckNext = !isCheckNext;
             nextPoll = Clock::now() + interval;
         }
     }
 }
 
 void Watcher::reportLimit(const std::string& directory, int number) {
-    if (_limitReported || !_options.log || number == ENOENT) return;
-    _limitReported = true;
+    if (!_options.warn || number == ENOENT || _limitReported.exchange(true)) return;
     std::string advice;
     if (number == ENOSPC) advice = "; raise the sysctl fs.inotify.max_user_watches";
     if (number == EMFILE) advice = "; raise the sysctl fs.inotify.max_user_instances";
-    _options.log("cannot watch " + directory + " for changes (" + std::generic_category().message(number) +
-                 "): changes by other programs are noticed later, by looking at directory times" + advice);
+    _options.warn("cannot watch " + directory + " for changes (" + std::generic_category().message(number) +
+                  "): changes by other programs are noticed later, by looking at directory times" + advice);
+}
+
+bool Watcher::isToBeWatched(const std::string& directory, const FileSystem& system) {
+    const bool isToBe = _options.mode == Mode::On || (_options.mode == Mode::Auto && system.isLocal);
+    if (!_options.inform || system.device == 0) return isToBe;
+    {
+        const std::lock_guard lock(_telling);
+        if (_toldOf.size() >= mostToldOf || !_toldOf.insert(system.device).second) return isToBe;
+    }
+    const std::string where = directory + " is on a file system of the kind " + system.kind;
+    if (_options.mode == Mode::Off) {
+        _options.inform(where + ": not watched, since mailbox.watch is off; directory times are looked at");
+    } else if (_options.mode == Mode::On) {
+        _options.inform(where + ": watched, since mailbox.watch is on" +
+                        (system.isLocal ? "" : "; what other machines change in it shows later"));
+    } else {
+        _options.inform(where + (system.isLocal ? ", which tells of every change: watched"
+                                                : ", which may not tell of every change: not watched, directory times "
+                                                  "are looked at"));
+    }
+    return isToBe;
+}
+
+void Watcher::reportMissed(const std::string& directory) {
+    if (!_options.warn) return;
+    const dev_t device = fileSystemOf(directory).device;
+    {
+        const std::lock_guard lock(_telling);
+        if (_toldMissedOf.size() >= mostToldOf || !_toldMissedOf.insert(device).second) return;
+    }
+    _options.warn(directory +
+                  " changed, and the watch of it did not tell: it is looked at anew. If that is not because a "
+                  "program set the time of a directory, set mailbox.watch = off");
 }
 
 }  // namespace maildir

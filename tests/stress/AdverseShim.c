@@ -3,7 +3,10 @@
  * ADVERSE_HOLD=FILE      while FILE exists, a listing stops behind its first entry, once FILE.held is made, until FILE is
  *                        gone (30 s at most). What the first getdents(2) gave is listed as it was before, the rest as it
  *                        is afterwards.
- * ADVERSE_INOTIFY=init   inotify_init1(2) fails with EMFILE; =watches: inotify_add_watch(2) fails with ENOSPC.
+ * ADVERSE_INOTIFY=init   inotify_init1(2) fails with EMFILE; =watches: inotify_add_watch(2) fails with ENOSPC; =silent: watches
+ *                        are taken and tell nothing, as on a network file system that another machine changes.
+ * ADVERSE_FILESYSTEM=0x6969  statfs(2) names this kind of file system.
+ * ADVERSE_STEP=N         times of files have steps of N seconds.
  * ADVERSE_KINDS=unknown  readdir(3) does not tell of what kind an entry is (DT_UNKNOWN).
  * ADVERSE_HOURS=N        time(2) is N hours ahead. */
 #define _GNU_SOURCE
@@ -17,7 +20,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -72,7 +77,42 @@ int inotify_add_watch(int fd, const char* path, uint32_t mask) {
         errno = ENOSPC;
         return -1;
     }
+    if (isSetTo("ADVERSE_INOTIFY", "silent")) mask = IN_DELETE_SELF | IN_ONLYDIR;
     return (int)syscall(SYS_inotify_add_watch, fd, path, mask);
+}
+
+int statfs(const char* path, struct statfs* system) {
+    const int done = (int)syscall(SYS_statfs, path, system);
+    const char* const kind = getenv("ADVERSE_FILESYSTEM");
+    if (done == 0 && kind != NULL) system->f_type = strtol(kind, NULL, 0);
+    return done;
+}
+
+static int coarse(int done, struct stat* status) {
+    const char* const step = getenv("ADVERSE_STEP");
+    if (done != 0 || step == NULL) return done;
+    struct timespec* const times[] = {&status->st_mtim, &status->st_ctim};
+    for (int i = 0; i < 2; ++i) {
+        times[i]->tv_sec -= times[i]->tv_sec % atol(step);
+        times[i]->tv_nsec = 0;
+    }
+    return done;
+}
+
+int fstatat(int folder, const char* path, struct stat* status, int flags) {
+    return coarse((int)syscall(SYS_newfstatat, folder, path, status, flags), status);
+}
+
+int stat(const char* path, struct stat* status) {
+    return fstatat(AT_FDCWD, path, status, 0);
+}
+
+int lstat(const char* path, struct stat* status) {
+    return fstatat(AT_FDCWD, path, status, AT_SYMLINK_NOFOLLOW);
+}
+
+int fstat(int fd, struct stat* status) {
+    return coarse((int)syscall(SYS_fstat, fd, status), status);
 }
 
 time_t time(time_t* where) {

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import socket
+import subprocess
 import time
 
 import stress_test  # first: it says where the others lie
@@ -87,7 +88,7 @@ def slow_listing(build, folder, watch):
         require(selected.of("EXISTS")[-1].number == MESSAGES, f"{selected.of('EXISTS')} at SELECT")
         require(uids(client) == before, "other UIDs after SELECT")
         for turn in range(3):
-            if watch == "false":
+            if watch == "off":
                 result = while_it_lists(server, client, "NOOP")
             else:
                 overflow(server)
@@ -135,6 +136,121 @@ def no_watches(build, folder, how, sysctl):
     log = server.log_tail(1 << 20)
     told = [line for line in log.split("\n") if "cannot watch" in line]
     require(len(told) == 1 and sysctl in told[0], f"the log says {told}")
+
+
+def deliver(server, name, place=None):
+    """As another program, or another machine, does it."""
+    path = put(server, "tmp", name) if place is None else os.path.join(place, "tmp", name)
+    if place is not None:
+        with open(path, "wb") as file:
+            file.write(b"Subject: here\n\nText.\n")
+    servers.give_to_owner(os.path.dirname(path))
+    os.rename(path, os.path.join(os.path.dirname(os.path.dirname(path)), "new", name))
+
+
+def exists_after(client, *command):
+    told = client.ok(*command).of("EXISTS")
+    return told[-1].number if told else None
+
+
+def unseen_restart(build, folder, step):
+    """A delivery in the second (or two) of the shut-down, where times have no fractions."""
+    for attempt in range(20):
+        place = os.path.join(folder, str(attempt))
+        os.makedirs(place)
+        server = Adverse(build, place, world={"ADVERSE_STEP": str(step)})
+        put(server, "new", "1600000000.M1P1.agent")
+        servers.give_to_owner(server.mail_root)
+        with server:
+            with server.connect() as client:
+                client.select("INBOX")
+            wait_until(lambda: time.time() % step < 0.1, 20, "a step begins")
+            began = int(time.time()) // step
+            with server.connect() as client:
+                deliver(server, "1600000001.M1P1.agent")
+                require(exists_after(client, "SELECT", "INBOX") == 2, "the first delivery is not seen")
+        deliver(server, "1600000002.M1P1.agent")
+        if int(time.time()) // step != began:
+            continue        # this machine was too slow: once more
+        with server, server.connect() as client:
+            require(exists_after(client, "SELECT", "INBOX") == 3, "what came in the second of the shut-down is not seen")
+        return
+    require(False, "never within one step")
+
+
+def seen_everywhere(server, deliver_one, soon, log):
+    """What others deliver is seen by every command that looks; soon: at once, else within the interval of a check."""
+    with server, server.connect() as client, server.connect() as other:
+        client.select("INBOX")
+        other.select("INBOX")
+        client.ok("NOOP")
+        number = 0
+        for command in (["NOOP"], ["CHECK"], ["NOOP"]):
+            number += 1
+            deliver_one(f"16000000{number:02}.M1P1.agent")
+            if soon:
+                require(exists_after(client, *command) == number, f"{command[0]} does not tell of a delivery")
+            else:
+                wait_until(lambda: exists_after(client, *command) == number, 30, f"{command[0]} tells of a delivery")
+        time.sleep(0.05)    # more than a tick of the kernel's clock
+        with server.connect() as third:
+            number += 1
+            deliver_one(f"16000000{number:02}.M1P1.agent")
+            status = third.ok("STATUS", "INBOX", "(MESSAGES)").of("STATUS")[0]
+            require(str(number).encode() in bytes(str(status.data), "ascii"), f"STATUS has {status.data}")
+            time.sleep(0.05)
+            number += 1
+            deliver_one(f"16000000{number:02}.M1P1.agent")
+            require(exists_after(third, "SELECT", "INBOX") == number, "SELECT does not tell of a delivery")
+        other.ok("NOOP")
+        tag = other.idle()
+        number += 1
+        deliver_one(f"16000000{number:02}.M1P1.agent")
+        other.wait_for(lambda r: r.kind == "EXISTS" and r.number == number, 20)
+        other.done(tag)
+    told = [line for line in server.log_tail(1 << 20).split("\n") if log in line]
+    require(len(told) == 1, f"the log says {told}")
+
+
+SOON = {"mailbox.pollInterval": "1"}
+
+
+def remote_changes(build, folder, kind):
+    """A file system of this kind takes watches, which tell nothing of what another machine does."""
+    server = Adverse(build, folder, world={"ADVERSE_FILESYSTEM": kind, "ADVERSE_INOTIFY": "silent"}, settings=SOON)
+    os.makedirs(server.maildir(), exist_ok=True)
+    seen_everywhere(server, lambda name: deliver(server, name), True, "not watched, directory times are looked at")
+
+
+def losing_watch(build, folder):
+    """A watch that tells nothing on a file system that should."""
+    server = Adverse(build, folder, world={"ADVERSE_INOTIFY": "silent"}, settings=SOON)
+    seen_everywhere(server, lambda name: deliver(server, name), False, "the watch of it did not tell")
+
+
+def through_fuse(build, folder):
+    """The mailboxes are seen through a FUSE file system; deliveries come into what is below."""
+    program = shutil.which("bindfs")
+    if program is None:
+        raise stress_test.Skipped("bindfs is not installed")
+    server = servers.Maildock(build, folder, settings=SOON)
+    below = os.path.join(folder, "below")
+    os.rename(server.mail_root, below)
+    os.makedirs(server.mail_root)
+    # Without its own cache of times, which would only delay what is told.
+    done = subprocess.run([program, "-o", "attr_timeout=0,entry_timeout=0,negative_timeout=0", below, server.mail_root],
+                          capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise stress_test.Skipped(f"no FUSE file system can be mounted here: {done.stderr.strip()}")
+    try:
+        put(server, "cur", "1500000000.M1P1.agent:2,")
+        os.unlink(os.path.join(server.maildir(), "cur", "1500000000.M1P1.agent:2,"))
+        servers.give_to_owner(server.mail_root)
+        place = os.path.join(below, os.path.relpath(server.maildir(), server.mail_root))
+        seen_everywhere(server, lambda name: deliver(server, name, place), True,
+                        "not watched, directory times are looked at")
+    finally:
+        subprocess.run(["umount", "-l", server.mail_root], check=False, capture_output=True)
 
 
 def leftovers(build, folder):
@@ -236,10 +352,16 @@ def folders(build, folder):
 def tests(counter, options, make_server, folder):
     if options.dovecot:
         raise stress_test.Skipped("it preloads a library into Maildock")
-    cases = [("a listing during which all is renamed, polled", slow_listing, "false"),
-             ("a listing during which all is renamed, watched", slow_listing, "true"),
+    cases = [("a listing during which all is renamed, polled", slow_listing, "off"),
+             ("a listing during which all is renamed, watched", slow_listing, "on"),
              ("no inotify instance", no_watches, "init", "fs.inotify.max_user_instances"),
              ("no inotify watches", no_watches, "watches", "fs.inotify.max_user_watches"),
+             ("times of whole seconds", unseen_restart, 1),
+             ("times of two seconds", unseen_restart, 2),
+             ("changes of another machine on NFS", remote_changes, "0x6969"),
+             ("changes of another machine on FUSE", remote_changes, "0x65735546"),
+             ("changes below a FUSE file system", through_fuse),
+             ("a watch that tells nothing", losing_watch),
              ("leftovers in tmp/ are removed after 36 hours", leftovers),
              ("a listing that does not tell of what kind its entries are", unknown_kinds),
              ("whole folders come, go and get other names", folders),

@@ -18,12 +18,45 @@ class ChangeFeedTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(looksAtAllAfterTooManyEvents);
     CPPUNIT_TEST(looksAtAllWhenExpectedEventsDoNotCome);
     CPPUNIT_TEST(remembersWhatViewersShow);
+    CPPUNIT_TEST(findsOutAWatchThatLosesEvents);
+    CPPUNIT_TEST(believesNoOtherClock);
     CPPUNIT_TEST_SUITE_END();
 
     ChangeFeed _feed;
 
 public:
     void setUp() override { _feed.setWatched(true); }
+
+    // Nanoseconds since the epoch, some seconds from now.
+    static std::int64_t in(int seconds) { return (time(nullptr) + seconds) * std::int64_t{1'000'000'000}; }
+
+    void findsOutAWatchThatLosesEvents() {
+        const std::int64_t old = in(-100);
+        CPPUNIT_ASSERT(!_feed.noteTimes({old, old}, true));
+        _feed.noteEvent(FileEvent::Appeared, true, "told");
+        (void)_feed.take();
+        _feed.settle();
+        CPPUNIT_ASSERT_MESSAGE("a change that was told", !_feed.noteTimes({in(-1), old}, true));
+        bool isWoken = false;
+        _feed.add(
+            nullptr, [&isWoken] { isWoken = true; }, 0);
+        CPPUNIT_ASSERT_MESSAGE("a change after all that was told", _feed.noteTimes({in(-1), in(5)}, true));
+        CPPUNIT_ASSERT(isWoken && _feed.take().everything);
+        _feed.settle();
+        CPPUNIT_ASSERT_MESSAGE("which is looked at once", !_feed.noteTimes({in(-1), in(5)}, true));
+        CPPUNIT_ASSERT(!_feed.hasPending());
+        _feed.setWatched(false);
+        CPPUNIT_ASSERT_MESSAGE("where nothing is watched nothing is lost", !_feed.noteTimes({in(9), in(9)}, true));
+    }
+
+    void believesNoOtherClock() {
+        const std::int64_t behind = in(-180);
+        CPPUNIT_ASSERT(_feed.noteTimes({behind, behind}, false));
+        (void)_feed.take();
+        _feed.settle();
+        CPPUNIT_ASSERT(!_feed.noteTimes({behind, behind}, false));
+        CPPUNIT_ASSERT_MESSAGE("newer, but older than our clock", _feed.noteTimes({behind + 1, behind}, false));
+    }
 
     void passesOnWhatOthersDo() {
         CPPUNIT_ASSERT(!_feed.hasPending());

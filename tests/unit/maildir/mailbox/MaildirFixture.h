@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <iterator>
 #include <memory>
@@ -37,8 +38,10 @@ public:
     const Mailbox::Options& options() const {
         if (!_options.watcher) {
             Watcher::Options watching;
-            watching.useInotify = _useInotify;
-            watching.log = [](const std::string& text) { std::cerr << text << std::endl; };
+            watching.mode = _useInotify ? Watcher::Mode::Auto : Watcher::Mode::Off;
+            watching.pollIntervalMs = pollIntervalMs;
+            watching.fileSystemOf = fileSystemOf;
+            watching.warn = [](const std::string& text) { std::cerr << text << std::endl; };
             _options.watcher = std::make_shared<Watcher>(watching);
             _options.facts = makeMemoryFactStore(1 << 20);
             if (!_cache.empty()) {
@@ -53,6 +56,9 @@ public:
     }
 
     std::uint64_t maxCacheOctets = 1 << 30;
+    // Of a process that has opened nothing yet.
+    int pollIntervalMs = 30000;
+    std::function<FileSystem(const std::string&)> fileSystemOf = maildir::fileSystemOf;
     mutable std::vector<std::string> complaints;  // of the cache
 
 private:

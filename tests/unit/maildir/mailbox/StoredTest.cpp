@@ -5,6 +5,7 @@
 
 #include <thread>
 
+#include "CoarseTimes.h"
 #include "StoredFixture.h"
 #include "maildir/mailbox/StoredMailbox.h"
 
@@ -35,6 +36,8 @@ class StoredTest : public StoredFixture {
     CPPUNIT_TEST(isOfNoUseForAnotherDirectory);
     CPPUNIT_TEST(doesNotBelieveAnUncertainTime);
     CPPUNIT_TEST(doesNotBelieveARestoredTime);
+    CPPUNIT_TEST(doesNotBelieveATimeWithinItsStep);
+    CPPUNIT_TEST(believesATimeThatIsOlderThanItsStep);
     CPPUNIT_TEST(givesAReappearingFileANewUidAfterARestore);
     CPPUNIT_TEST(keepsFacts);
     CPPUNIT_TEST(keepsFactsOfManySaves);
@@ -224,6 +227,52 @@ public:
         CPPUNIT_ASSERT_EQUAL(0, utimensat(AT_FDCWD, (_maildir.path + "/cur").c_str(), times, 0));
         (void)reopen(
             [](Mailbox& mailbox) { CPPUNIT_ASSERT(flagsOf(*mailbox.snapshot(), Uid{2}) == FlagSet(Flag::Flagged)); });
+    }
+
+    // Where times have whole seconds, or every second one, a delivery in the second of the save has the same.
+    void doesNotBelieveATimeWithinItsStep() {
+        for (const time_t step : {1, 2}) {
+            for (const bool useInotify : {true, false}) {
+                const CoarseTimes coarse(step);
+                bool isWithin = false;
+                for (int attempt = 0; attempt < 20 && !isWithin; ++attempt) {
+                    Maildir box(_directory.path + "/" + std::to_string(step) + (useInotify ? "t" : "p") +
+                                std::to_string(attempt));
+                    CoarseTimes::waitForStep();
+                    const time_t began = CoarseTimes::presentStep();
+                    box.put("1600000001.M1P1.host:2,");
+                    {
+                        const Process first = process(useInotify);
+                        const auto mailbox = first.open(box.path);
+                        mailbox->refresh();
+                        mailbox->refresh();
+                        mailbox->save(true);
+                    }
+                    box.put("1600000002.M1P1.host:2,");
+                    isWithin = CoarseTimes::presentStep() == began;
+                    if (!isWithin) continue;  // too slow this time
+                    CPPUNIT_ASSERT_EQUAL(std::size_t(2), process(useInotify).open(box.path)->refresh()->size());
+                }
+                CPPUNIT_ASSERT_MESSAGE("never within one step", isWithin);
+            }
+        }
+    }
+
+    void believesATimeThatIsOlderThanItsStep() {
+        const CoarseTimes coarse(1);
+        fill(10);
+        {
+            const Process first = process();
+            const auto mailbox = first.open(_maildir.path);
+            mailbox->refresh();
+            CoarseTimes::waitForStep();
+            CoarseTimes::waitForStep();
+            usleep(120'000);
+            mailbox->save(true);
+        }
+        CPPUNIT_ASSERT_EQUAL(std::uint64_t(0), reopen([](Mailbox& mailbox) {
+                                 CPPUNIT_ASSERT_EQUAL(std::size_t(10), mailbox.snapshot()->size());
+                             }));
     }
 
     void givesAReappearingFileANewUidAfterARestore() {

@@ -36,6 +36,18 @@ public:
         ++_polls;
         _changed.notify_all();
     }
+    void noteOther() override { ++others; }
+    bool noteTimes(const FolderTimes& times, bool isLocal) override {
+        const std::lock_guard lock(_mutex);
+        CPPUNIT_ASSERT(isLocal && times.forNew > 0 && times.forCur > 0);
+        ++_comparisons;
+        _changed.notify_all();
+        return true;
+    }
+    bool waitForComparisons(int count) {
+        std::unique_lock lock(_mutex);
+        return _changed.wait_for(lock, std::chrono::seconds(20), [&] { return _comparisons >= count; });
+    }
     std::vector<std::string> take() {
         const std::lock_guard lock(_mutex);
         return std::exchange(_events, {});
@@ -52,13 +64,13 @@ public:
         std::unique_lock lock(_mutex);
         return _changed.wait_for(lock, std::chrono::seconds(20), [&] { return _polls >= count; });
     }
-    std::atomic<int> news{0};
+    std::atomic<int> news{0}, others{0};
 
 private:
     std::mutex _mutex;
     std::condition_variable _changed;
     std::vector<std::string> _events;
-    int _overflows = 0, _polls = 0;
+    int _overflows = 0, _polls = 0, _comparisons = 0;
 };
 
 class WatcherTest : public CppUnit::TestFixture {
@@ -73,6 +85,9 @@ class WatcherTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(losesNothingWhenItIsAskedAgain);
     CPPUNIT_TEST(tellsOfLostEvents);
     CPPUNIT_TEST(pollsWhatItCannotWatch);
+    CPPUNIT_TEST(watchesWhatTellsOfEveryChange);
+    CPPUNIT_TEST(comparesTheTimesOfWhatItWatches);
+    CPPUNIT_TEST(knowsTheFileSystemsOfThisMachine);
     CPPUNIT_TEST_SUITE_END();
 
     std::string _path;
@@ -106,6 +121,7 @@ public:
         const std::vector<std::string> expected{"+new/a", "<new/a", "+cur/a:2,S", "wcur/a:2,S", "-cur/a:2,S"};
         CPPUNIT_ASSERT(_recorder->take() == expected);
         CPPUNIT_ASSERT(_recorder->news > 0);
+        CPPUNIT_ASSERT_EQUAL(3, _recorder->others.load());  // the directory, and the hidden file twice
     }
 
     void tellsWithoutBeingAsked() {
@@ -223,13 +239,69 @@ public:
 
     void pollsWhatItCannotWatch() {
         Watcher::Options options;
-        options.useInotify = false;
+        options.mode = Watcher::Mode::Off;
         options.pollIntervalMs = 5;
         Watcher watcher(options);
         CPPUNIT_ASSERT(!watcher.watch(_path, _recorder));
         CPPUNIT_ASSERT(_recorder->waitForPolls(3));
         watcher.unwatch(_recorder.get());
         watcher.drain();
+    }
+
+    void watchesWhatTellsOfEveryChange() {
+        struct Case {
+            Watcher::Mode mode;
+            bool isLocal, isWatched;
+            const char* told;
+        };
+        for (const Case& each : {Case{Watcher::Mode::Auto, true, true, "which tells of every change: watched"},
+                                 Case{Watcher::Mode::Auto, false, false, "may not tell of every change: not watched"},
+                                 Case{Watcher::Mode::On, false, true, "watched, since mailbox.watch is on; what other"},
+                                 Case{Watcher::Mode::On, true, true, "watched, since mailbox.watch is on"},
+                                 Case{Watcher::Mode::Off, true, false, "not watched, since mailbox.watch is off"}}) {
+            std::vector<std::string> lines;
+            Watcher::Options options;
+            options.mode = each.mode;
+            options.inform = [&lines](const std::string& line) { lines.push_back(line); };
+            options.fileSystemOf = [&each](const std::string&) { return FileSystem{"kind", 7, each.isLocal}; };
+            Watcher watcher(options);
+            for (int again = 0; again < 3; ++again)
+                CPPUNIT_ASSERT_EQUAL(each.isWatched, watcher.watch(_path, _recorder));
+            CPPUNIT_ASSERT_EQUAL(std::size_t(1), lines.size());  // once a file system
+            CPPUNIT_ASSERT_MESSAGE(lines[0], lines[0].find(each.told) != std::string::npos);
+            CPPUNIT_ASSERT_MESSAGE(lines[0], lines[0].find(_path + " is on a file system of the kind kind") == 0);
+            touch("/new/a");
+            watcher.drain();
+            CPPUNIT_ASSERT_EQUAL(each.isWatched, !_recorder->take().empty());
+            std::filesystem::remove(_path + "/new/a");
+        }
+    }
+
+    void comparesTheTimesOfWhatItWatches() {
+        std::vector<std::string> lines;
+        std::mutex mutex;
+        Watcher::Options options;
+        options.pollIntervalMs = 5;
+        options.warn = [&](const std::string& line) {
+            const std::lock_guard lock(mutex);
+            lines.push_back(line);
+        };
+        options.fileSystemOf = [](const std::string&) { return FileSystem{"kind", 7, true}; };
+        Watcher watcher(options);
+        CPPUNIT_ASSERT(watcher.watch(_path, _recorder));
+        CPPUNIT_ASSERT(_recorder->waitForComparisons(3));
+        const std::lock_guard lock(mutex);
+        CPPUNIT_ASSERT_EQUAL(std::size_t(1), lines.size());  // once a file system
+        CPPUNIT_ASSERT_MESSAGE(lines[0], lines[0].find("mailbox.watch = off") != std::string::npos);
+    }
+
+    void knowsTheFileSystemsOfThisMachine() {
+        const FileSystem proc = fileSystemOf("/proc");
+        CPPUNIT_ASSERT_EQUAL(std::string("0x9fa0"), proc.kind);
+        CPPUNIT_ASSERT(!proc.isLocal && proc.device != 0);
+        CPPUNIT_ASSERT(fileSystemOf("/dev/shm").isLocal);
+        CPPUNIT_ASSERT_EQUAL(std::string("tmpfs"), fileSystemOf("/dev/shm").kind);
+        CPPUNIT_ASSERT(fileSystemOf(_path + "/nowhere").device == 0);
     }
 };
 
