@@ -12,6 +12,7 @@
 #include "imapd/session/MailLocation.h"
 #include "imapd/session/Networks.h"
 #include "imapd/session/Session.h"
+#include "imapd/session/TreeLook.h"
 #include "imapd/session/UserMail.h"
 
 namespace imapd {
@@ -128,6 +129,11 @@ std::vector<Finding> ImapdModule::check(const Settings& settings) const {
 
 std::vector<Finding> ImapdModule::checkUsers(const Settings& settings, const Users& users) const {
     return checkMailLocation(settings.text("mail.location"), users);
+}
+
+maildock::TreeReport ImapdModule::lookAtTree(const Settings& settings, const maildock::Account& account,
+                                             std::chrono::steady_clock::time_point deadline) const {
+    return imapd::lookAtTree(settings, account, deadline);
 }
 
 void ImapdModule::requireSound(const Settings& settings) const {

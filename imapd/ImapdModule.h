@@ -22,6 +22,8 @@ public:
     [[nodiscard]] std::vector<maildock::Finding> check(const maildock::Settings& settings) const override;
     [[nodiscard]] std::vector<maildock::Finding> checkUsers(const maildock::Settings& settings,
                                                             const Users& users) const override;
+    [[nodiscard]] maildock::TreeReport lookAtTree(const maildock::Settings& settings, const maildock::Account& account,
+                                                  std::chrono::steady_clock::time_point deadline) const override;
     void prepare(std::shared_ptr<const maildock::Environment> environment) override;
     void start(std::shared_ptr<const maildock::Environment> environment) override;
     void reload(std::shared_ptr<const maildock::Environment> environment) override;

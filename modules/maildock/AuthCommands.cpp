@@ -10,6 +10,7 @@
 #include "modules/host/Assembly.h"
 #include "modules/maildock/NewPassword.h"
 #include "modules/maildock/Terminal.h"
+#include "modules/maildock/TreeCheck.h"
 #include "modules/maildock/UsersFile.h"
 #include "modules/signin/Chain.h"
 #include "modules/signin/Names.h"
@@ -76,7 +77,8 @@ std::string bearerAnswer(const std::string& user, const std::string& token) {
 }
 
 // Which plugin takes the token, and what the others tell of the user.
-int testToken(const signin::Chain& chain, const std::string& user, const std::string& token, std::ostream& out) {
+int testToken(const host::Assembly& assembly, const signin::Chain& chain, const std::string& user,
+              const std::string& token, std::ostream& out) {
     ExchangeFacts facts;
     facts.service = "imap";
     facts.isTls = true;
@@ -101,8 +103,9 @@ int testToken(const signin::Chain& chain, const std::string& user, const std::st
             if (plugin.authenticator->mayActFor(told.account.user, user)) return chain.lookup(user).verdict;
             return {Outcome::WrongPassword, {}, verdict.reason + ": acting for another user is not allowed"};
         };
-        if (tellAnswer("all together", complete, out).outcome == Outcome::Success) {
+        if (const Verdict verdict = tellAnswer("all together", complete, out); verdict.outcome == Outcome::Success) {
             out << "decided by " << plugin.name << std::endl;
+            tellTree(assembly, verdict.account, out);
             return 0;
         }
     }
@@ -159,7 +162,7 @@ int testUser(const std::string& configFile, const std::string& user, CommandLine
     }
     const auto environment = assembly.environmentFor("maildock");
     const signin::Chain chain = signin::Chain::from(environment->authenticators, *environment->settings);
-    if (token) return testToken(chain, *name, *token, out);
+    if (token) return testToken(assembly, chain, *name, *token, out);
     for (const NamedAuthenticator& plugin : environment->authenticators) {
         const auto ask = [&] {
             return password ? plugin.authenticator->verify(*name, *password) : plugin.authenticator->lookup(*name);
@@ -182,6 +185,7 @@ int testUser(const std::string& configFile, const std::string& user, CommandLine
         },
         out);
     if (!decidedBy.empty()) out << "decided by " << decidedBy << std::endl;
+    if (verdict.outcome == Outcome::Success) tellTree(assembly, verdict.account, out);
     return verdict.outcome == Outcome::Success ? 0 : 1;
 }
 

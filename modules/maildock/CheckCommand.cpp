@@ -4,6 +4,7 @@
 
 #include "modules/host/Assembly.h"
 #include "modules/maildock/TlsFiles.h"
+#include "modules/maildock/TreeCheck.h"
 
 namespace maildock {
 
@@ -101,6 +102,7 @@ int checkConfiguration(const std::string& configFile, std::ostream& out) {
     assembly.check();
     checkCertificates(assembly);
     for (const Finding& finding : shownOtherwise(*assembly.settings())) assembly.add(finding);
+    checkAsServer(assembly, out);
     for (const host::Complaint& one : assembly.complaints()) out << one.toString() << '\n';
     const auto errors = std::count_if(assembly.complaints().begin(), assembly.complaints().end(),
                                       [](const host::Complaint& one) { return one.severity == Finding::Error; });

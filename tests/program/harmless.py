@@ -4,14 +4,18 @@
 Usage: harmless.py BUILD_FOLDER. Ends with the line "N passed, M failed".
 """
 
+import gzip
 import os
+import pwd
+import re
 import subprocess
 import sys
+import time
 
 sys.path[:0] = [os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib")]
 
 import servers  # noqa: E402
-from counting import Counter, require  # noqa: E402
+from counting import Counter, Skipped, require  # noqa: E402
 
 PATIENCE = 60
 
@@ -163,6 +167,114 @@ def other_stores(build, folder):
             require(not os.path.exists(os.path.join(folder, "mail", user, "cur")), f"{user} has a cur/")
 
 
+def make_tree(root, folders=(), messages=()):
+    for folder in ("", *folders):
+        for part in ("cur", "new", "tmp"):
+            os.makedirs(os.path.join(root, folder, part))
+    for number, content in enumerate(messages):
+        with open(os.path.join(root, "cur", f"160000000{number}.m:2,S"), "wb") as file:
+            file.write(content)
+
+
+def names_of(folder):
+    return sorted(os.path.join(parent, name) for parent, folders, files in os.walk(folder) for name in folders + files)
+
+
+def check_looks_at_trees(build, folder):
+    """What is there, in what layout, and what can't be read; nothing is changed."""
+    mail = os.path.join(folder, "mail")
+    users = ("anna", "ben", "carl", "dora", "emil", "fred", "gerd")
+    server = Server(build, folder, tuple(user + ":{{PLAIN}}secret" for user in users),
+                    **settings(os.path.join(mail, "%u")))
+    os.rmdir(os.path.join(mail, "anna"))
+    make_tree(os.path.join(mail, "anna"), (".Sent",), (b"Subject: x\n\nx\n", gzip.compress(b"Subject: y\n\ny\n")))
+    make_tree(os.path.join(mail, "ben"), ("Sent",))
+    make_tree(os.path.join(mail, "carl"), (), (b"CRYPTED\x03\x07\x02rest",))
+    make_tree(os.path.join(mail, "dora"), (), (b"Dovecot-LZ4\r*\x9b\xc5rest",))
+    make_tree(os.path.join(mail, "emil"))
+    os.symlink(os.path.join(mail, "anna"), os.path.join(mail, "emil", ".Info"))
+    os.makedirs(os.path.join(mail, "fred", "mailboxes"))
+    server.give_mail_to_owner()
+    before = names_of(mail)
+    status, said = server.run("check")
+    for told in ("folders lie in it as A/B: mail.layout = fs (ben: ", "encrypted by Dovecot's mail_crypt", "LZ4",
+                 "symbolic links", "the folder holds Dovecot's sdbox (mailboxes/)",
+                 "trees: of 7 users 7 were looked at, 5 have a Maildir; none: "):
+        require(told in said, f"{told}\n{said}")
+    require(status == 1 and "gzip" not in said, said)
+    server.settings["mail.layout"] = "fs"
+    status, said = server.run("check")
+    require(status == 1 and "this is Maildir++: mail.layout = maildir++ (" in said and "A/B" not in said, said)
+    require(names_of(mail) == before, "the check has changed something")
+
+
+def check_is_bounded(build, folder):
+    """A hundred of very many users."""
+    server = Server(build, folder, tuple("user%d:{{PLAIN}}secret" % number for number in range(5000)))
+    began = time.monotonic()
+    status, said = server.run("check")
+    require(status == 0 and "of 5000 users" in said and "0 have a Maildir" in said, said)
+    looked = int(re.search(r"users (\d+) were looked at", said)[1])
+    require(90 <= looked <= 100, said)
+    require(time.monotonic() - began < 30, "too slow")
+
+
+def auth_test_tells_the_folder(build, folder):
+    server = Server(build, folder, ("anna:{{PLAIN}}secret", "ben:{{PLAIN}}secret", "carl:{{PLAIN}}secret",
+                                    "dora:{{PLAIN}}secret::::::userdb_mail={folder}/mail/%Ln"))
+    root = os.path.join(folder, "mail", "anna", "Maildir")
+    make_tree(root, (), (b"Subject: x\n\nx\n",) * 3)
+    os.makedirs(os.path.join(folder, "mail", "carl", "Maildir", "storage"))
+    server.give_mail_to_owner()
+    for user, told in (("anna", f"mail: {root}, is there, 3 messages in INBOX ("), ("ben", "/ben/Maildir, is not there"),
+                       ("carl", "the folder holds Dovecot's mdbox"), ("dora", "has %Ln, which is no variable here")):
+        status, said = server.run("auth", "test", user)
+        require(status == 0 and told in said and "as user " in said, f"{user}: {said}")
+
+
+def rights_of_the_server(build, folder):
+    """As root, what server.user may not read or write is found."""
+    if os.geteuid() != 0:
+        raise Skipped("needs root")
+    mail = os.path.join(folder, "mail")
+    server = Server(build, folder, ("anna:{{PLAIN}}secret", "ben:{{PLAIN}}secret", "carl:{{PLAIN}}secret"),
+                    **settings(os.path.join(mail, "%u"), **{"server.user": "mail", "mail.create": "false"}))
+    os.rmdir(os.path.join(mail, "anna"))
+    for user in ("anna", "ben"):
+        make_tree(os.path.join(mail, user), (), (b"Subject: x\n\nx\n",))
+    os.makedirs(os.path.join(mail, "carl"))
+    server.give_mail_to_owner()
+    server.configure()
+    for path in (os.path.join(mail, "ben"), os.path.join(mail, "ben", "cur")):
+        os.chown(path, 0, 0)
+        os.chmod(path, 0o755)
+    for name in os.listdir(os.path.join(mail, "anna", "cur")):
+        path = os.path.join(mail, "anna", "cur", name)
+        os.chown(path, 0, 0)
+        os.chmod(path, 0o600)
+    os.chmod(folder, 0o755)
+    usual = server.configure
+
+    def configure():
+        usual()
+        os.chown(server.path("users"), 0, pwd.getpwnam("mail").pw_gid)
+        os.chmod(server.path("users"), 0o640)
+        os.chown(server.key, 0, 0)
+        os.chmod(server.key, 0o600)
+        os.chown(server.path("state"), 0, 0)
+        os.chmod(server.path("state"), 0o700)
+    server.configure = configure
+    status, said = server.run("check")
+    for told in ("can't be written: the folder belongs to root:root, mode 0755 (ben: ",
+                 "messages can't be read: they belong to root:root, mode 0600 (anna: ",
+                 f"{server.key} can't be read by user mail: Permission denied, so that a reload will fail",
+                 "/state can't be written by user mail", "there is no tree: who has none can't log in (carl: "):
+        require(told in said, f"{told}\n{said}")
+    require(status == 1, said)
+    status, said = server.run("auth", "test", "ben")
+    require("can't be written" in said and "as user mail" in said, said)
+
+
 def main():
     if len(sys.argv) != 2:
         print(__doc__)
@@ -170,7 +282,8 @@ def main():
     build = os.path.abspath(sys.argv[1])
     counter = Counter()
     for case in (refused_locations, refused_domains, folders_have_no_variables, refused_users, no_domain,
-                 a_tree_is_told, no_tree_is_made, other_stores):
+                 a_tree_is_told, no_tree_is_made, other_stores, check_looks_at_trees, check_is_bounded,
+                 auth_test_tells_the_folder, rights_of_the_server):
         with servers.WorkFolder("harmless") as folder:
             counter.run(case.__name__, case, build, folder)
     return counter.finish()

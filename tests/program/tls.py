@@ -270,7 +270,7 @@ def findings(build, folder, *lines):
     config = os.path.join(folder, "check.properties")
     users = os.path.join(folder, "users")
     with open(users, "w", encoding="ascii") as file:
-        file.write("anna:{PLAIN}x\n")
+        file.write("anna:{PLAIN}x::::/srv/anna::\n")
     os.chmod(users, 0o600)
     with open(config, "w", encoding="ascii") as file:
         file.write("\n".join(["imap.listen = 127.0.0.1:0", "imaps.listen = 127.0.0.1:0",
