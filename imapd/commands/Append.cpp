@@ -5,6 +5,7 @@
 #include "imapd/parser/DateTime.h"
 #include "imapd/response/ErrorReply.h"
 #include "imapd/session/AppendReception.h"
+#include "imapd/session/Services.h"
 #include "imapd/session/Session.h"
 #include "imapd/session/UserMail.h"
 
@@ -19,7 +20,6 @@ std::optional<Reply> refusalOf(Session& session, const Append& arguments, const 
     if ((arguments.isBinary && scan.hasBareLf()) || ((arguments.isBinary || arguments.isUtf8) && scan.hasNul())) {
         return Reply::no("Binary content must be sent in a Content-Transfer-Encoding", "UNKNOWN-CTE");
     }
-    if (arguments.isUtf8 && !session.features().utf8) return Reply::bad("UTF8 is not enabled");  // RFC 6855 section 4
     if (session.policy().utf8Accept && !session.features().utf8 && scan.has8BitHeader()) {
         return Reply::no("The header has 8-bit octets: ENABLE UTF8=ACCEPT comes first");  // RFC 6855 section 4
     }
@@ -56,6 +56,16 @@ Reply append(Session& session, const Append& arguments) {
 }
 
 }  // namespace
+
+std::optional<Reply> appendRefusal(Session& session, const Append& arguments) {
+    if (arguments.isUtf8 && !session.features().utf8) return Reply::bad("UTF8 is not enabled");  // RFC 6855 section 4
+    std::variant<NamedFlags, Reply> read = readFlags(arguments.flags, session.policy().keywords);
+    if (Reply* refusal = std::get_if<Reply>(&read)) return std::move(*refusal);
+    if (arguments.dateTime && !parseDateTime(*arguments.dateTime, session.policy().strictParsing)) {
+        return Reply::bad("This is no date and time");
+    }
+    return session.services().commands().refusal(session.policy(), Arguments(arguments));
+}
 
 std::unique_ptr<Execution> startAppend(Session& session, Arguments&& arguments) {
     return finished(append(session, std::get<Append>(arguments)));

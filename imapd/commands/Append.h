@@ -8,6 +8,8 @@
 
 namespace imapd {
 
+// CommandSet::appendRefusal: flags, date and UTF8.
+std::optional<Reply> appendRefusal(Session& session, const Append& arguments);
 std::unique_ptr<Execution> startAppend(Session& session, Arguments&& arguments);
 
 }  // namespace imapd

@@ -112,8 +112,21 @@ const CommandRow& rowOf(const Arguments& arguments) {
     return rows[arguments.index()];
 }
 
+namespace {
+
+const CommandRow* rowNamed(std::string_view name) {
+    if (name.starts_with("UID ")) name.remove_prefix(4);
+    if (name == "EXAMINE") name = "SELECT";  // they share a row
+    for (const CommandRow& each : rows) {
+        if (each.name == name) return &each;
+    }
+    return nullptr;
+}
+
+}  // namespace
+
 CommandSet commandSet() {
-    return {rowOf, refusalOfHidden, capabilityText};
+    return {rowOf, rowNamed, refusalOfHidden, appendRefusal, capabilityText};
 }
 
 }  // namespace imapd

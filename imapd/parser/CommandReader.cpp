@@ -106,7 +106,7 @@ void CommandReader::startCommand() {
     _isWordKnown = false;
     release(_word);
     _isRefusalSilent = false;
-    _swallowed = 0;
+    _swallowed = _swallowedOfLines = 0;
     release(_tail);
 }
 
@@ -137,6 +137,8 @@ CommandReader::Event CommandReader::next() {
             case State::SwallowLine:
                 if (takeSwallowedLine(event)) return event;
                 break;
+            case State::Unskippable:
+                return endFatal();
         }
     }
 }
@@ -163,8 +165,9 @@ const CommandWord& CommandReader::word() {
 }
 
 std::size_t CommandReader::lineLimit() {
-    if (_command.text.size() <= _limits.lineOctets) return _limits.lineOctets;
-    return takesLongLines(word().word) ? std::max(_limits.setLineOctets, _limits.lineOctets) : _limits.lineOctets;
+    std::size_t limit = _limits.lineOctets;
+    if (_command.text.size() > limit && takesLongLines(word().word)) limit = std::max(_limits.setLineOctets, limit);
+    return static_cast<std::size_t>(std::min<std::uint64_t>(limit, left(_limits.commandOctets, _literalTotal)));
 }
 
 // How many octets still fit: one more than the limit, since the CR does not count.
@@ -280,6 +283,9 @@ bool CommandReader::fitsLimits(const Announcement& literal, bool isMessage) {
     } else if (!isMessage && literal.octets > _limits.literalOctets) {
         refuse("Literal too long" + atMost(_limits.literalOctets));
         _refusal.isLimit = true;
+    } else if (!isMessage && literal.octets > left(_limits.commandOctets, _literalTotal + _command.text.size())) {
+        refuse("Command too long" + atMost(_limits.commandOctets));
+        _refusal.isLimit = true;
     } else if (!isMessage && literal.octets > left(_limits.totalLiteralOctets, _literalTotal)) {
         refuse("Literals of a command too long together" + atMost(_limits.totalLiteralOctets));
         _refusal.isLimit = true;
@@ -294,6 +300,10 @@ void CommandReader::takeLiteral() {
     _command.literals.back().content += octets;
     _remaining -= octets.size();
     if (_remaining == 0) _state = State::Line;
+}
+
+void CommandReader::refuseLiteral() {
+    if (_state == State::Literal) startCommand();
 }
 
 // --- The message
@@ -315,7 +325,8 @@ void CommandReader::refuseSink() {
         keepTail(lineEnd);
         _state = State::SwallowLine;
     } else {
-        _state = State::SwallowLiteral;
+        _swallowed = _remaining;
+        _state = _remaining > _limits.swallowedOctets ? State::Unskippable : State::SwallowLiteral;
     }
 }
 
@@ -382,7 +393,8 @@ bool CommandReader::takeSwallowedLine(Event& event) {
     bool isEnd = false;
     const std::string_view octets = take(lineInInput(isEnd).size());
     keepTail(octets);
-    if (octets.size() > left(_limits.swallowedOctets, _swallowed)) {
+    _swallowedOfLines += octets.size();
+    if (octets.size() > left(_limits.swallowedOctets, _swallowed) || _swallowedOfLines > _limits.swallowedLineOctets) {
         event = endFatal();
         return true;
     }
@@ -413,8 +425,12 @@ bool CommandReader::nextLine(std::string& line, std::size_t maxOctets, bool& isT
     // One octet more than allowed is kept: it may be the CR.
     const std::size_t room = maxOctets - std::min(maxOctets, _answer.size()) + (_answer.size() <= maxOctets ? 1 : 0);
     _isAnswerTooLong = _isAnswerTooLong || octets.size() > room;
+    _answerDropped += octets.size() - std::min(octets.size(), room);
+    _isAnswerEndless = _answerDropped > maxOctets;
     _answer += octets.substr(0, room);
     if (!isEnd) return false;
+    _answerDropped = 0;
+    _isAnswerEndless = false;
     take(1);
     if (!_isAnswerTooLong && _answer.ends_with('\r')) _answer.pop_back();
     isTooLong = _isAnswerTooLong || _answer.size() > maxOctets;

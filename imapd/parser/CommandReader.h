@@ -24,14 +24,17 @@ struct ReaderLimits {
     std::uint64_t sinkOctets = 64u << 20;         // a message: imap.limit.message
     std::size_t literals = 4096;                  // literals of one command
     std::uint64_t swallowedOctets = 256u << 20;   // of one refused command; past that the connection must end
-    std::uint64_t literalMinusOctets = 0;         // 0: LITERAL+ (any size); 4096 where only LITERAL- is offered
+    std::uint64_t swallowedLineOctets = 4u << 20;  // of the lines of a refused command, whose end nobody announced
+    std::uint64_t commandOctets = UINT64_MAX;      // lines and literals of a command together, before authentication
+    std::uint64_t literalMinusOctets = 0;          // 0: LITERAL+ (any size); 4096 where only LITERAL- is offered
 };
 
 class CommandReader {
 public:
     enum class Event {
         NeedMore,    // all octets taken; no whole command yet
-        Continue,    // the client waits: send "+ ..." and call next() again
+        Continue,    // the client waits: send "+ ..." and call next() again, or refuseLiteral(); soFar() ends in the
+                     // literal
         SinkBegins,  // the message literal of an APPEND begins: soFar() holds the command up to it. The caller calls
                      // acceptSink() or refuseSink(); for a synchronising literal, accepting means that the caller sends
                      // "+ ..."
@@ -67,8 +70,12 @@ public:
     // A line that is not a command: AUTHENTICATE's answer, IDLE's DONE. True with the line (without CRLF) in `line`
     // once it is there; false: need more. Lines past maxOctets: `line` is cut and isTooLong true.
     bool nextLine(std::string& line, std::size_t maxOctets, bool& isTooLong);
+    // So much came of that line past maxOctets that no end is to be expected: the connection must end.
+    [[nodiscard]] bool isAnswerEndless() const { return _isAnswerEndless; }
 
     const RawCommand& soFar() const;
+    // After Continue: the command is over, and the caller answers, with the tag taken before.
+    void refuseLiteral();
     [[nodiscard]] bool sinkIsSynchronising() const;
     [[nodiscard]] std::uint64_t sinkOctets() const;
     void acceptSink();
@@ -93,6 +100,7 @@ private:
         Sink,            // inside the message
         SwallowLiteral,  // inside a literal of a refused command
         SwallowLine,     // inside a line of a refused command
+        Unskippable,     // before a literal that is too much to be skipped
         Whole,           // Command was given
         Fatal
     };
@@ -140,10 +148,11 @@ private:
     CommandWord _word;
     Refusal _refusal;
     bool _isRefusalSilent = false;  // after refuseSink()
-    std::uint64_t _swallowed = 0;
+    std::uint64_t _swallowed = 0, _swallowedOfLines = 0;
     std::string _tail;    // the end of the line being swallowed
     std::string _answer;  // nextLine()
-    bool _isAnswerTooLong = false;
+    bool _isAnswerTooLong = false, _isAnswerEndless = false;
+    std::size_t _answerDropped = 0;
 };
 
 }  // namespace imapd

@@ -85,7 +85,8 @@ std::string shown(const std::string& name) {
     return name.size() <= longest ? name : name.substr(0, longest) + "...";
 }
 
-Cursor::Cursor(const RawCommand& command, const ParserOptions& options) : _command(command), _options(options) {}
+Cursor::Cursor(const RawCommand& command, const ParserOptions& options, bool isUnfinished)
+    : _command(command), _options(options), _isUnfinished(isUnfinished) {}
 
 void Cursor::failAt(std::size_t position, std::string text) const {
     throw SyntaxFailure{position, std::move(text), false};
@@ -283,6 +284,7 @@ const RawCommand::Literal* Cursor::literalHere() const {
 }
 
 void Cursor::skipLiteral() {
+    if (_isUnfinished && _literal + 1 == _command.literals.size()) throw LiteralTaken();
     _position += _command.literals[_literal].length;
     ++_literal;
 }

@@ -22,6 +22,9 @@ struct SyntaxFailure {
     bool isLimit = false;
 };
 
+// Leaves the grammar rules where the literal that an unfinished command ends in is taken.
+struct LiteralTaken {};
+
 bool isAtomChar(char c);     // ATOM-CHAR
 bool isAstringChar(char c);  // ASTRING-CHAR: ATOM-CHAR / "]"
 bool isListChar(char c);     // list-char: ATOM-CHAR / list-wildcards / "]"
@@ -48,7 +51,8 @@ enum class Leniency {
 
 class Cursor {
 public:
-    Cursor(const RawCommand& command, const ParserOptions& options);
+    // isUnfinished: the last literal was announced and has not come. The rule that takes it throws LiteralTaken.
+    Cursor(const RawCommand& command, const ParserOptions& options, bool isUnfinished = false);
 
     [[nodiscard]] bool takes(Leniency leniency) const {
         return !_options.isStrict && (leniency != Leniency::ExtraSpaces || _options.acceptsExtraSpaces);
@@ -121,6 +125,7 @@ private:
 
     const RawCommand& _command;
     const ParserOptions& _options;
+    const bool _isUnfinished;
     std::size_t _position = 0;
     std::size_t _literal = 0;  // index of the next literal not yet read
     std::size_t _entries = 0;

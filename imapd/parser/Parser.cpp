@@ -133,6 +133,24 @@ std::variant<Command, SyntaxError> parse(const RawCommand& command, const Parser
     return result;
 }
 
+std::variant<CommandBegun, SyntaxError> parseToLiteral(const RawCommand& command, const ParserOptions& options) {
+    Cursor cursor(command, options, true);
+    CommandBegun begun;
+    begun.tag = "*";
+    try {
+        begun.tag = tag(cursor);
+        const CommandRule& rule = commandRule(cursor);
+        begun.name = rule.name;
+        (void)rule.arguments(cursor);
+        cursor.end();
+    } catch (SyntaxFailure& failure) {
+        return errorOf(std::move(failure), begun.tag);
+    } catch (const LiteralTaken&) {
+        return begun;
+    }
+    return SyntaxError{begun.tag, command.text.size(), "A literal is not allowed here"};
+}
+
 std::variant<Append, SyntaxError> parseAppendPrefix(const RawCommand& command, const ParserOptions& options,
                                                     std::string& tagText) {
     Cursor cursor(command, options);

@@ -54,6 +54,14 @@ std::variant<Command, SyntaxError> parse(const RawCommand& command, const Parser
 std::variant<Append, SyntaxError> parseAppendPrefix(const RawCommand& command, const ParserOptions& options,
                                                     std::string& tag);
 
+// The command that ends in a literal which was announced and has not come: CommandReader::soFar() at Continue. What
+// stands before it is right so far, and the command takes a literal there; or why not.
+struct CommandBegun {
+    std::string tag;
+    std::string name;  // as Command::name
+};
+std::variant<CommandBegun, SyntaxError> parseToLiteral(const RawCommand& command, const ParserOptions& options);
+
 // The tag of a command that cannot be parsed as a whole, such as a line that was too long; "*" if it has none.
 std::string readableTag(std::string_view text);
 

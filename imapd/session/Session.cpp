@@ -17,19 +17,18 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-// Before log-in a command is short: what is longer is no client.
-constexpr std::size_t strangersLineOctets = 8192;
-constexpr std::uint64_t strangersLiteralOctets = 8192;
+// Before log-in a command is short, lines, literals and answers together: what is longer is no client. The longest are
+// ID with 30 fields of 1,024 octets (RFC 2971 3.3), and tickets.
+constexpr std::size_t strangersOctets = 65536;
 // AUTHENTICATE's answers (RFC 3501 leaves the length open; tokens of OAuth and Kerberos are long) and IDLE's DONE.
 constexpr std::size_t answerOctets = 65536;
 
 ReaderLimits limitsFor(const Policy& policy, bool isAuthenticated) {
     ReaderLimits limits;
     if (!isAuthenticated) {
-        limits.lineOctets = strangersLineOctets;
-        limits.setLineOctets = answerOctets;  // AUTHENTICATE with an initial response
-        limits.literalOctets = strangersLiteralOctets;
-        limits.totalLiteralOctets = 4 * strangersLiteralOctets;
+        limits.lineOctets = limits.setLineOctets = strangersOctets;
+        limits.literalOctets = limits.totalLiteralOctets = limits.commandOctets = strangersOctets;
+        limits.swallowedOctets = limits.swallowedLineOctets = strangersOctets;
         limits.sinkOctets = policy.maxMessageOctets;  // refused with a reason where it begins
         return limits;
     }
@@ -266,7 +265,15 @@ bool Session::stepExecution() {
     if (_execution->wantsLines()) {
         std::string line;
         bool isTooLong = false;
-        if (_reader.nextLine(line, answerOctets, isTooLong)) _execution->line(line, isTooLong);
+        if (_reader.nextLine(line, answerOctets, isTooLong)) {
+            _answerOctets += line.size();
+            const bool isStranger = _state == State::NotAuthenticated;
+            _execution->line(line, isTooLong || (isStranger && _answerOctets > strangersOctets));
+        } else if (_reader.isAnswerEndless() && !_closes) {
+            _execution->line({}, true);
+            log("a line without an end");
+            close("TOOBIG", "The line is too long");
+        }
     }
     if (_wakeAt && *_wakeAt <= Clock::now()) _wakeAt.reset();
     Progress progress = Progress::Done;
@@ -309,7 +316,7 @@ bool Session::takeEvent() {
         case CommandReader::Event::NeedMore:
             return false;
         case CommandReader::Event::Continue:
-            writer().continuation("OK");
+            beginLiteral();
             return true;
         case CommandReader::Event::SinkBegins:
             beginSink();
@@ -343,52 +350,6 @@ ParserOptions Session::parserOptions() const {
     return options;
 }
 
-// The message of an APPEND: whether it will be taken is known before its octets come.
-void Session::beginSink() {
-    std::string tag;
-    const auto parsed = parseAppendPrefix(_reader.soFar(), parserOptions(), tag);
-    std::optional<Reply> refusal;
-    if (const auto* error = std::get_if<SyntaxError>(&parsed)) {
-        refusal = Reply::bad(error->text + " (octet " + std::to_string(error->position) + ")");
-    } else if (_state != State::Authenticated && _state != State::Selected) {
-        refusal = Reply::bad("APPEND is not possible before log-in");
-    } else {
-        try {
-            auto reception = std::make_unique<AppendReception>();
-            reception->arguments = std::get<Append>(parsed);
-            reception->mailbox = _mail->open(reception->arguments.mailbox);
-            reception->delivery = reception->mailbox->beginDelivery();
-            _reception = std::move(reception);
-        } catch (const maildir::Error& failure) {
-            if (failure.kind() != maildir::ErrorKind::NotFound) logFailure("APPEND", failure);
-            refusal = replyToTarget(failure);
-        }
-    }
-    if (refusal) {
-        _reader.refuseSink();
-        writer().tagged(tag, *refusal);
-        noteBad(*refusal);
-        return;
-    }
-    const bool asksFirst = _reader.sinkIsSynchronising();
-    _reader.acceptSink();
-    if (asksFirst) writer().continuation("OK");
-}
-
-void Session::takeSinkData() {
-    if (!_reception) return;
-    try {
-        _reception->scan.feed(_reader.sinkData());
-        _reception->delivery->write(_reader.sinkData());
-    } catch (const maildir::Error& error) {
-        logFailure("APPEND", error);
-        std::string tag = readableTag(_reader.soFar().text);
-        _reader.refuseSink();
-        _reception.reset();
-        writer().tagged(tag, replyTo(error));
-    }
-}
-
 void Session::startCommand(const RawCommand& raw) {
     auto parsed = parse(raw, parserOptions());
     if (const auto* error = std::get_if<SyntaxError>(&parsed)) {
@@ -401,20 +362,15 @@ void Session::startCommand(const RawCommand& raw) {
         return;
     }
     Command& command = std::get<Command>(parsed);
+    _answerOctets = raw.text.size();
     _commandBegan = _toldAdvance = Clock::now();
     _row = &_services->commands().rowOf(command.arguments);
     _tag = std::move(command.tag);
     _isUidCommand = command.name.starts_with("UID ");
     _commandName = std::move(command.name);
-    const bool isAllowed = _state == State::NotAuthenticated ? _row->inNotAuthenticated
-                           : _state == State::Authenticated  ? _row->inAuthenticated
-                                                             : _row->inSelected;
-    if (!isAllowed) {
-        const char* const why = _state == State::NotAuthenticated ? " is not possible before log-in"
-                                : _row->inNotAuthenticated        ? " is not possible after log-in"
-                                                                  : " needs a selected mailbox";
+    if (const std::optional<Reply> refusal = refusalByState(*_row, _commandName)) {
         _reception.reset();
-        finishCommand(Reply::bad(_commandName + why));
+        finishCommand(*refusal);
         return;
     }
     if (std::optional<Reply> refusal = _services->commands().refusal(*_policy, command.arguments)) {
@@ -427,6 +383,17 @@ void Session::startCommand(const RawCommand& raw) {
     } catch (...) {
         finishCommand(replyToError(std::current_exception()));
     }
+}
+
+std::optional<Reply> Session::refusalByState(const CommandRow& row, const std::string& name) const {
+    if (_state == State::NotAuthenticated ? row.inNotAuthenticated
+        : _state == State::Authenticated  ? row.inAuthenticated
+                                          : row.inSelected) {
+        return std::nullopt;
+    }
+    return Reply::bad(name + (_state == State::NotAuthenticated ? " is not possible before log-in"
+                              : row.inNotAuthenticated          ? " is not possible after log-in"
+                                                                : " needs a selected mailbox"));
 }
 
 Reply Session::replyToError(const std::exception_ptr& failure) {
@@ -484,7 +451,8 @@ void Session::tellNews(bool mayExpunge, bool withUid, bool onlyIfShort, std::opt
 
 void Session::answerRefusal(const CommandReader::Refusal& refusal) {
     if (refusal.isFatal) {
-        close("", refusal.text);
+        log(refusal.text);
+        close("TOOBIG", refusal.text);  // RFC 7888 section 4
         return;
     }
     Reply reply = refusal.isLimit && !refusal.isTooBig ? Reply::no(refusal.text, "LIMIT") : Reply::bad(refusal.text);

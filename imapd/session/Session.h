@@ -104,6 +104,7 @@ private:
     bool takeEvent();
     bool stepExecution();
     void tellAdvance(const Advance& advance);
+    void beginLiteral();
     void beginSink();
     void takeSinkData();
     void startCommand(const RawCommand& raw);
@@ -117,6 +118,8 @@ private:
     void greetPreauthenticated();
     void checkDeadlines();
     void close(std::string_view code, std::string_view text);
+    // Of a command that this state does not have.
+    [[nodiscard]] std::optional<Reply> refusalByState(const CommandRow& row, const std::string& name) const;
     [[nodiscard]] Reply replyToError(const std::exception_ptr& failure);
     [[nodiscard]] ParserOptions parserOptions() const;
     [[nodiscard]] Wants turn(std::string_view input, Output& out);
@@ -145,6 +148,7 @@ private:
     std::string _backlog;  // octets that came while a command was at work
     bool _wantsAgain = false, _isWaiting = false, _closes = false, _startsTls = false, _isAdmitted = false;
     std::size_t _badInARow = 0, _failures = 0;
+    std::size_t _answerOctets = 0;  // of this command's text and of the lines that answered it
     std::chrono::steady_clock::time_point _begun, _lastActivity;
     std::chrono::steady_clock::time_point _commandBegan, _toldAdvance;
     std::optional<std::chrono::steady_clock::time_point> _wakeAt;

@@ -122,7 +122,9 @@ private:
     void take(CommandReader::Event event) {
         switch (event) {
             case CommandReader::Event::NeedMore:
+                break;
             case CommandReader::Event::Continue:
+                judgeLiteral();
                 break;
             case CommandReader::Event::SinkBegins:
                 beginSink();
@@ -133,18 +135,37 @@ private:
                 break;
             case CommandReader::Event::SinkEnds:
                 require(_sinkOctets == _announced);
-                if (_choices.refusesLate) _reader.refuseSink();
+                if (_choices.refusesLate) {
+                    _judged.reset();
+                    _reader.refuseSink();
+                }
                 break;
             case CommandReader::Event::Command:
-                _log += "\ncommand " + outcome(_reader.takeCommand(), _options);
+                endCommand(outcome(_reader.takeCommand(), _options));
                 require(_reader.heldOctets() == 0);
                 break;
             case CommandReader::Event::Refused:
                 require(!_reader.refusal().text.empty() && !_reader.refusal().tag.empty());
                 _log += "\nrefused " + _reader.refusal().tag + _reader.refusal().text;
                 require(_reader.heldOctets() == 0);
+                _judged.reset();
                 break;
         }
+    }
+
+    // What is refused before its literal came would be refused for the same reason once it is whole.
+    void judgeLiteral() {
+        const auto begun = parseToLiteral(_reader.soFar(), _options);
+        const auto* error = std::get_if<SyntaxError>(&begun);
+        if (error == nullptr || _judged) return;
+        checkError(*error, _reader.soFar());
+        _judged = error->text + "@" + std::to_string(error->position);
+    }
+
+    void endCommand(const std::string& came) {
+        _log += "\ncommand " + came;
+        require(!_judged || *_judged == came);
+        _judged.reset();
     }
 
     void beginSink() {
@@ -156,6 +177,7 @@ private:
         _sinkOctets = 0;
         _log += "\nsink " + tag;
         if (_choices.refusesSinks) {
+            _judged.reset();
             _reader.refuseSink();
         } else {
             _reader.acceptSink();
@@ -166,6 +188,7 @@ private:
     ParserOptions _options;
     CommandReader _reader;
     std::string _log;
+    std::optional<std::string> _judged;  // why the command at hand would have been refused early
     std::uint64_t _announced = 0;
     std::uint64_t _sinkOctets = 0;
 };

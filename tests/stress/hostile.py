@@ -162,6 +162,28 @@ def endless_literal(attack):
         require_clear(heard, b"too (many|long)", "many literals")
 
 
+def literals_in_vain(attack):
+    """What would be refused in the end is refused before it is sent; without a sign-in little is read at all."""
+    for line in (b"NOOP {5}", b"FETCH {1}", b"SELECT ~{5}", b"LOGIN x {5}", b"UID FETCH 1 {5}",
+                 b"APPEND INBOX (\\Frobs) {90000000}", b"APPEND INBOX UTF8 (~{90000000}",
+                 b'APPEND INBOX "99-Mar-2019 00:00:00 +0000" {90000000}'):
+        client = attack.client(select_it=False)
+        client.send(b"a1 " + line + b"\r\n")
+        heard = last_words(client._socket)
+        require(re.match(rb"a1 (NO|BAD) ", heard), f"{line!r}: {heard[-300:]!r}")
+    for _ in range(20):
+        for start in (b"a1 LOGIN {100000000+}\r\n", b"a1 APPEND INBOX {60000000+}\r\n", b"a1 AUTHENTICATE PLAIN\r\n",
+                      b"a1 ID (", b"a1 LOGIN {60000+}\r\n"):
+            connection = attack.raw()
+            connection.sendall(start)
+            heard = pour(connection, b"x" * 65536, 2_000_000)
+            while heard.endswith(b"\n") and b"* BYE" not in heard:      # "+" of AUTHENTICATE
+                more = last_words(connection)
+                require(more, f"{start!r} before LOGIN: {heard[-300:]!r}")
+                heard += more
+            require(b"* BYE [TOOBIG]" in heard, f"{start!r} before LOGIN: {heard[-300:]!r}")
+
+
 def announced_appends(attack):
     for _ in range(40):
         client = attack.client(select_it=False)
@@ -357,8 +379,8 @@ def strange_files(attack):
         require(result.status in ("OK", "NO"), f"a pipe as subscriptions: {command}: {result!r}")
 
 
-ATTACKS = [slow_loris, never_reading, endless_line, endless_literal, announced_appends, search_nesting, list_wildcards,
-           huge_sets, fetch_bombs, message_bombs, pipelines, half_handshakes, garbage, strange_files]
+ATTACKS = [slow_loris, never_reading, endless_line, endless_literal, literals_in_vain, announced_appends, search_nesting,
+           list_wildcards, huge_sets, fetch_bombs, message_bombs, pipelines, half_handshakes, garbage, strange_files]
 QUICK = [strange_files]
 
 

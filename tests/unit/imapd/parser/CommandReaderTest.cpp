@@ -43,6 +43,10 @@ class CommandReaderTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(namesNoTagWhereNoneIsReadable);
     CPPUNIT_TEST(readsLinesThatAreNoCommands);
     CPPUNIT_TEST(cutsALongLineThatIsNoCommand);
+    CPPUNIT_TEST(findsAnAnswerWithoutEnd);
+    CPPUNIT_TEST(refusesALiteralBeforeItComes);
+    CPPUNIT_TEST(boundsACommandAsAWhole);
+    CPPUNIT_TEST(endsWhereNoEndIsToBeExpected);
     CPPUNIT_TEST(keepsPipelinedOctetsForTheCaller);
     CPPUNIT_TEST(holdsNothingBetweenCommands);
     CPPUNIT_TEST(doesNotReserveWhatIsOnlyAnnounced);
@@ -275,6 +279,70 @@ public:
             const std::vector<std::pair<std::string, bool>> expected = {
                 {"12345678", true}, {"", false}, {"12345678", true}, {"12345678", false}};
             CPPUNIT_ASSERT(expected == lines);
+        }
+    }
+
+    void findsAnAnswerWithoutEnd() {
+        CommandReader reader;
+        std::string line;
+        bool isTooLong = false;
+        for (int i = 0; i < 17; ++i) {
+            CPPUNIT_ASSERT(!reader.isAnswerEndless());
+            reader.give("x");
+            CPPUNIT_ASSERT(!reader.nextLine(line, 8, isTooLong));
+        }
+        reader.give("x");
+        CPPUNIT_ASSERT(!reader.nextLine(line, 8, isTooLong));
+        CPPUNIT_ASSERT(reader.isAnswerEndless());
+        reader.give("\r\n");
+        CPPUNIT_ASSERT(reader.nextLine(line, 8, isTooLong));
+        CPPUNIT_ASSERT(isTooLong && !reader.isAnswerEndless());
+    }
+
+    void refusesALiteralBeforeItComes() {
+        CommandReader reader;
+        reader.give("a NOOP {5}\r\nb NOOP\r\n");
+        CPPUNIT_ASSERT(reader.next() == CommandReader::Event::Continue);
+        CPPUNIT_ASSERT_EQUAL(std::string("a NOOP {5}"), reader.soFar().text);
+        reader.refuseLiteral();
+        CPPUNIT_ASSERT(reader.next() == CommandReader::Event::Command);
+        CPPUNIT_ASSERT_EQUAL(std::string("b NOOP"), reader.takeCommand().text);
+        CPPUNIT_ASSERT_EQUAL(std::size_t(0), reader.heldOctets());
+    }
+
+    void boundsACommandAsAWhole() {
+        ReaderLimits limits;
+        limits.commandOctets = 40;
+        const std::string tooLong = " Command too long (40 octets at most)";
+        CommandReader reader(limits);
+        reader.give("a LOGIN {20+}\r\n01234567890123456789 {7}\r\n");
+        CPPUNIT_ASSERT(reader.next() == CommandReader::Event::Refused);
+        CPPUNIT_ASSERT_EQUAL("a" + tooLong, reader.refusal().tag + " " + reader.refusal().text);
+        CPPUNIT_ASSERT(reader.refusal().isLimit && !reader.refusal().isFatal);
+        const std::string longLine = "b LOGIN " + std::string(100, 'x') + "\r\n";
+        reader.give(longLine);
+        CPPUNIT_ASSERT(reader.next() == CommandReader::Event::Refused);
+        CPPUNIT_ASSERT_EQUAL(std::string("b"), reader.refusal().tag);
+        reader.give("c NOOP\r\n");
+        CPPUNIT_ASSERT(reader.next() == CommandReader::Event::Command);
+    }
+
+    void endsWhereNoEndIsToBeExpected() {
+        ReaderLimits limits;
+        limits.lineOctets = limits.setLineOctets = 40;
+        limits.swallowedLineOctets = 100;
+        limits.swallowedOctets = 1000;
+        for (const std::string& wire : {"a " + std::string(200, 'x'), std::string("a APPEND x {1001+}\r\n"),
+                                        std::string("a LOGIN {9000000+}\r\n")}) {
+            CommandReader reader(limits);
+            reader.give(wire);
+            CommandReader::Event event = reader.next();
+            if (event == CommandReader::Event::SinkBegins) {
+                reader.refuseSink();
+                event = reader.next();
+            }
+            CPPUNIT_ASSERT_MESSAGE(wire, event == CommandReader::Event::Refused && reader.refusal().isFatal);
+            CPPUNIT_ASSERT(reader.next() == CommandReader::Event::NeedMore);
         }
     }
 

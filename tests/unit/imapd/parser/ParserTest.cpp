@@ -33,6 +33,7 @@ class ParserTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(takesOddQuotedStringsWhenLiberal);
     CPPUNIT_TEST(takesLooseAtomsWhenLiberal);
     CPPUNIT_TEST(readsNamesInUtf8WhenLiberal);
+    CPPUNIT_TEST(judgesALiteralBeforeItComes);
     CPPUNIT_TEST(readsEnable);
     CPPUNIT_TEST(boundsListEntries);
     CPPUNIT_TEST_SUITE_END();
@@ -315,6 +316,37 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::string("\xff"), accept<Delete>("DELETE \xff", options).mailbox);
         options.isStrict = true;
         CPPUNIT_ASSERT_EQUAL(std::string("\xc3\xbc"), accept<Delete>("DELETE {2}\r\n\xc3\xbc", options).mailbox);
+    }
+
+    void judgesALiteralBeforeItComes() {
+        const auto judged = [](const std::string& wire) {
+            CommandReader reader;
+            const std::string whole = "a1 " + wire + "\r\n";
+            reader.give(whole);
+            CommandReader::Event event = reader.next();
+            CPPUNIT_ASSERT_MESSAGE(wire, event == CommandReader::Event::Continue);
+            const auto result = parseToLiteral(reader.soFar(), {});
+            if (const auto* error = std::get_if<SyntaxError>(&result)) {
+                CPPUNIT_ASSERT_EQUAL(std::string("a1"), error->tag);
+                return error->text + "@" + std::to_string(error->position - 3);
+            }
+            return std::get<CommandBegun>(result).name;
+        };
+        for (const auto& [wire, outcome] : std::vector<std::pair<std::string, std::string>>{
+                 {"LOGIN {5}", "LOGIN"},
+                 {"login x {5}", "LOGIN"},
+                 {"UID SEARCH (OR SUBJECT {5}", "UID SEARCH"},
+                 {"APPEND {5}", "APPEND"},
+                 {"NOOP {5}", "Expected the end of the command@4"},
+                 {"FETCH {1}", "Expected a sequence set@6"},
+                 {"SELECT ~{5}", "A literal8 is not allowed here@7"},
+                 {"FOO {5}", "Unknown command FOO@0"},
+                 {"SEARCH SEEN FROBS {5}", "Unknown search key FROBS@12"},
+                 {"LOGIN x y {5}", "Expected the end of the command@9"},
+                 {"LOGIN \"x{5}", "A literal is not allowed in a quoted string@8"},
+                 {"STORE 1 FLAGS ({5}", "Expected a flag@15"}}) {
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(wire, outcome, judged(wire));
+        }
     }
 
     void readsEnable() {
