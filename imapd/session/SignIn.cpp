@@ -1,6 +1,7 @@
 #include "imapd/session/SignIn.h"
 
 #include <algorithm>
+#include <cstring>
 #include <mutex>
 
 #include "imapd/response/ErrorReply.h"
@@ -25,7 +26,7 @@ struct SignIn::Work {
 
     void advance(std::string octets) {
         Attempt::Result next = attempt->step(octets);
-        std::fill(octets.begin(), octets.end(), '\0');
+        ::explicit_bzero(octets.data(), octets.size());
         {
             const std::lock_guard lock(mutex);
             result = std::move(next);

@@ -1,6 +1,6 @@
 #include "modules/signin/Attempt.h"
 
-#include <algorithm>
+#include <cstring>
 
 #include "modules/signin/GsaslExchange.h"
 #include "modules/signin/LoginExchange.h"
@@ -55,7 +55,7 @@ Attempt::Result Attempt::step(const std::string& octets) {
 Attempt::Result Attempt::advance(const std::string& octets) {
     if (_mechanism.empty()) {
         const bool isRight = _inquiry.verify(_typedUser, _typedPassword);
-        std::fill(_typedPassword.begin(), _typedPassword.end(), '\0');
+        ::explicit_bzero(_typedPassword.data(), _typedPassword.size());
         return settled({isRight ? ExchangeStep::Kind::Success : ExchangeStep::Kind::Failure, {}, {}, {}});
     }
     if (!_exchange) _exchange = makeExchange();

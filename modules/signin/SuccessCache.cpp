@@ -11,8 +11,10 @@ SuccessCache::SuccessCache(std::chrono::seconds lifetime, std::size_t capacity)
 
 std::string SuccessCache::digestOf(const Asked& asked) const {
     // Neither a name nor an address has a NUL.
-    std::string text(asked.user);
-    text.append(1, '\0').append(asked.clientAddress).append(1, '\0').append(asked.password);
+    std::string text;
+    text.reserve(asked.user.size() + asked.clientAddress.size() + asked.password.size() +
+                 2);  // growth would leave copies
+    text.append(asked.user).append(1, '\0').append(asked.clientAddress).append(1, '\0').append(asked.password);
     std::string digest = keyedDigest(_key, text);
     ::explicit_bzero(text.data(), text.size());
     return digest;

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <ctime>
 #include <stdexcept>
 #include <system_error>
@@ -113,7 +114,7 @@ CheckpasswordAuthenticator::Ended CheckpasswordAuthenticator::run(Question quest
     auto [reply, toReply] = common::makePipe();
     // A pipe takes this much at once.
     const ssize_t put = ::write(write.number(), input.data(), input.size());
-    std::fill(input.begin(), input.end(), '\0');
+    ::explicit_bzero(input.data(), input.size());
     if (put != static_cast<ssize_t>(input.size()) || ::fcntl(reply.number(), F_SETFL, O_NONBLOCK) != 0) {
         throw std::system_error(errno, std::generic_category(), "pipe");
     }

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <cstring>
 #include <stdexcept>
 #include <system_error>
 
@@ -137,10 +138,10 @@ Verdict PamAuthenticator::ask(const Request& asked) {
     try {
         answer = answerTo(request, deadline);
     } catch (const std::exception& e) {
-        std::fill(request.begin(), request.end(), '\0');
+        ::explicit_bzero(request.data(), request.size());
         return {Outcome::TemporaryFailure, {}, e.what()};
     }
-    std::fill(request.begin(), request.end(), '\0');
+    ::explicit_bzero(request.data(), request.size());
     Poco::Logger& logger = Poco::Logger::get("auth-pam");
     for (const std::string& line : common::split(answer[messages], '\n', 100)) {
         if (!line.empty()) logger.information("of " + asked.user + ", PAM says: " + line);
