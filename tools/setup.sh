@@ -12,8 +12,12 @@ build="g++ cmake ninja-build ccache pkg-config python3 openssl
 check="clang clang-format clang-tidy libclang-rt-14-dev procps util-linux
     dovecot-imapd dovecot-lmtpd dovecot-pop3d dovecot-sieve dovecot-managesieved curl isync offlineimap3 neomutt gsasl fail2ban systemd
     postgresql mariadb-server-core mariadb-client-core odbc-postgresql odbcinst slapd libpam-wrapper
-    krb5-kdc krb5-admin-server python3-gssapi gss-ntlmssp"
+    krb5-kdc krb5-admin-server python3-gssapi gss-ntlmssp
+    ruby php-cli php-imap libmail-imapclient-perl"
 bench="dovecot-imapd strace"
+# Whose node comes from elsewhere has npm with it, which Debian's would not stand beside.
+command -v node >/dev/null || check="$check nodejs"
+command -v npm >/dev/null || check="$check npm"
 
 case "${1:-build}" in
     build) wanted=$build ;;
