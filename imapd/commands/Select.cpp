@@ -33,7 +33,7 @@ void tellState(Session& session, bool isReadOnly) {
     writer.flags(flags);
     if (isReadOnly)
         flags.clear();
-    else if (view.shownKeywords().isAny())
+    else if (view.shownKeywords().isAny() && maildir::hasRoomForKeyword(view.shown()))
         flags.emplace_back("\\*");  // new keywords can be made (RFC 3501 7.1)
     std::string permanent;
     ResponseWriter(permanent, session.features()).flagList(flags);
@@ -62,9 +62,9 @@ std::unique_ptr<Execution> startSelect(Session& session, Arguments&& arguments) 
     }
     const maildir::MailboxName name = session.mail().resolvedNameOf(command.mailbox);
     std::shared_ptr<maildir::Mailbox> mailbox = session.mail().open(name);
-    const bool isReadOnly = command.isReadOnly || !mailbox->isWritable();
-    session.select(std::make_unique<View>(std::move(mailbox), isReadOnly, session.policy().keywords,
+    session.select(std::make_unique<View>(std::move(mailbox), command.isReadOnly, session.policy().keywords,
                                           [waker = session.waker()] { waker.wake(); }));
+    const bool isReadOnly = session.view().isReadOnly();
     tellState(session, isReadOnly);
     tellSelected(session, name, command.mailbox);
     return finished(isReadOnly ? Reply::ok(command.isReadOnly ? "EXAMINE completed" : "SELECT completed", "READ-ONLY")

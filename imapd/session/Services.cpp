@@ -60,6 +60,7 @@ Services::Services(std::shared_ptr<const maildock::Environment> environment, Com
     maildir::Mailbox::Options options;
     options.facts = maildir::makeMemoryFactStore(policy.cacheMemoryOctets);
     options.watcher = _watcher;
+    options.log = [this](const std::string& line) { log(line, LogLevel::Warning); };
     if (!policy.statePath.empty() && policy.cacheFileOctets > 0) {
         options.cache =
             std::make_shared<maildir::CacheFolder>(policy.statePath + "/cache", policy.cacheFileOctets,

@@ -19,6 +19,7 @@ View::View(std::shared_ptr<maildir::Mailbox> mailbox, bool isReadOnly, ShownKeyw
     : _mailbox(std::move(mailbox)), _isReadOnly(isReadOnly), _shownKeywords(std::move(keywords)) {
     _viewer = std::make_unique<maildir::Viewer>(_mailbox, std::move(onNews));
     _mailbox->refresh();
+    if (!_mailbox->isWritable()) _isReadOnly = true;
     if (_isReadOnly) {
         // EXAMINE takes \Recent from nobody, but tells of it (RFC 3501 6.3.2).
         _shown = _mailbox->snapshot();
@@ -34,7 +35,7 @@ View::View(std::shared_ptr<maildir::Mailbox> mailbox, bool isReadOnly, ShownKeyw
     }
     _viewer->acknowledge(*_shown);
     _toldExists = _shown->size();
-    _toldKeywords = _shown->keywords().size();
+    _toldKeywords = _shown->keywords().fingerprint();
 }
 
 std::optional<SeqNum> View::numberOf(Uid uid) const {
@@ -85,8 +86,8 @@ void View::flagsAreKnown(Uid uid, maildir::FlagSet flags, const maildir::Keyword
 }
 
 void View::tellNewKeywords(ResponseWriter& writer, const maildir::KeywordTable& keywords) {
-    if (keywords.size() <= _toldKeywords || !_shownKeywords.isAny()) return;
-    _toldKeywords = keywords.size();
+    if (keywords.fingerprint() == _toldKeywords || !_shownKeywords.isAny()) return;
+    _toldKeywords = keywords.fingerprint();
     writer.flags(definedFlags(keywords));
 }
 
@@ -115,8 +116,8 @@ View::KnownFlags View::flagsIn(const Snapshot& snapshot, Uid uid) {
 }
 
 // Whether the client, told these flags, sees the record as it is.
-bool View::looksTheSame(const Record& record, const KnownFlags& told) const {
-    const maildir::KeywordSet changed = record.keywords ^ told.keywords;
+bool View::looksTheSame(const Record& record, const KnownFlags& told, const maildir::KeywordSet& renamed) const {
+    const maildir::KeywordSet changed = (record.keywords ^ told.keywords) | (record.keywords & renamed);
     return record.flags == told.flags && _shownKeywords.of(changed, _shown->keywords()).none();
 }
 
@@ -164,13 +165,20 @@ void View::synchronise(ResponseWriter& writer, const SyncOptions& options) {
     for (const auto& [uid, flags] : _known) suspects.push_back(uid);
     std::sort(suspects.begin(), suspects.end());
     suspects.erase(std::unique(suspects.begin(), suspects.end()), suspects.end());
+    // What a command told has its new names already, unless an index had another one before.
+    const maildir::KeywordSet named = maildir::newlyNamed(before->keywords(), _shown->keywords());
+    maildir::KeywordSet renamed = named;
+    for (std::size_t index = 0; index < maildir::maxKeywords; ++index) {
+        if (before->keywords().nameOf(index).empty()) renamed.reset(index);
+    }
     for (const Uid uid : suspects) {
         const auto index = _shown->indexOf(uid);
         if (!index) continue;
         const Record& record = *_shown->at(*index);
         const auto known = _known.find(uid);
         if (known == _known.end() && !options.announceExternalFlags) continue;
-        if (looksTheSame(record, known != _known.end() ? known->second : flagsIn(*before, uid))) continue;
+        const bool isKnown = known != _known.end();
+        if (looksTheSame(record, isKnown ? known->second : flagsIn(*before, uid), isKnown ? renamed : named)) continue;
         writer.fetchFlags(SeqNum{static_cast<std::uint32_t>(*index + 1)},
                           namesOf(record, _shown->keywords(), !writer.features().rev2),
                           options.withUid ? std::optional(uid) : std::nullopt);

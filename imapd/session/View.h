@@ -23,7 +23,8 @@ namespace imapd {
 
 class View {
 public:
-    // Selects: refreshes the mailbox, claims \Recent unless read-only. onNews: from any thread.
+    // Selects: refreshes the mailbox, claims \Recent unless read-only, which it is too if it can't be written. onNews:
+    // from any thread.
     View(std::shared_ptr<maildir::Mailbox> mailbox, bool isReadOnly, ShownKeywords keywords,
          std::function<void()> onNews);
 
@@ -90,13 +91,14 @@ private:
     std::unordered_set<std::uint32_t> _recent;
     std::unordered_map<Uid, KnownFlags> _known;
     std::vector<Uid> _savedResult;
-    std::size_t _toldKeywords = 0;
+    std::size_t _toldKeywords = 0;  // fingerprint of their names
     std::size_t _toldExists = 0;
     std::size_t _held = 0;  // messages shown that are gone
     std::shared_ptr<const maildir::Snapshot> lookAtDisk(const SyncOptions& options);
     [[nodiscard]] std::vector<std::string> definedFlags(const maildir::KeywordTable& keywords) const;
     static KnownFlags flagsIn(const maildir::Snapshot& snapshot, Uid uid);
-    [[nodiscard]] bool looksTheSame(const maildir::Record& record, const KnownFlags& told) const;
+    [[nodiscard]] bool looksTheSame(const maildir::Record& record, const KnownFlags& told,
+                                    const maildir::KeywordSet& renamed) const;
 };
 
 }  // namespace imapd

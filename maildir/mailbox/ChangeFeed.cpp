@@ -73,6 +73,11 @@ void ChangeFeed::setWatched(bool isWatched) {
     _expected.clear();
 }
 
+void ChangeFeed::setReminding(bool isReminding) {
+    const std::lock_guard lock(_mutex);
+    _isReminding = isReminding;
+}
+
 void ChangeFeed::add(const Viewer* viewer, std::function<void()> onNews, std::uint64_t generation) {
     const std::lock_guard lock(_mutex);
     _viewers[viewer] = {std::move(onNews), generation};
@@ -136,19 +141,26 @@ void ChangeFeed::noteOther() {
     _toldAt = clockNow();
 }
 
+bool ChangeFeed::isMissed(const FolderTimes& times, bool isLocal) {
+    if (!_isWatched || times == std::exchange(_times, times)) return false;
+    // A change has the time of the moment before it is told. Where another clock gives the time that says nothing, and
+    // after this one was set back neither.
+    const std::int64_t now = clockNow();
+    if (isLocal && _toldAt <= now && std::max(times.forNew, times.forCur) <= _toldAt) return false;
+    _toldAt = now;
+    return true;
+}
+
 bool ChangeFeed::noteTimes(const FolderTimes& times, bool isLocal) {
+    bool hasMissed = false, isReminding = false;
     {
         const std::lock_guard lock(_mutex);
-        if (!_isWatched || times == std::exchange(_times, times)) return false;
-        // A change has the time of the moment before it is told. Where another clock gives the time that says nothing,
-        // and after this one was set back neither.
-        const std::int64_t now = clockNow();
-        if (isLocal && _toldAt <= now && std::max(times.forNew, times.forCur) <= _toldAt) return false;
-        _toldAt = now;
-        lookAtEverything();
+        hasMissed = isMissed(times, isLocal);
+        if (hasMissed) lookAtEverything();
+        isReminding = _isReminding;
     }
-    wakeViewers();
-    return true;
+    if (hasMissed || isReminding) wakeViewers();
+    return hasMissed;
 }
 
 void ChangeFeed::poll() {

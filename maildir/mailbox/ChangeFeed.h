@@ -38,6 +38,8 @@ public:
     void expect(FileEvent::Kind kind, bool isInNew, std::string_view name);
     void unexpect(FileEvent::Kind kind, bool isInNew, std::string_view name);
     void setWatched(bool isWatched);
+    // Viewers are to look now and then though nothing is told, as for room on a full disk.
+    void setReminding(bool isReminding);
 
     // Viewers, each with the newest generation it has been told of.
     void add(const Viewer* viewer, std::function<void()> onNews, std::uint64_t generation);
@@ -62,7 +64,8 @@ private:
         std::function<void()> onNews;
         std::uint64_t generation = 0;
     };
-    void lookAtEverything();  // with _mutex held
+    void lookAtEverything();                                // with _mutex held
+    bool isMissed(const FolderTimes& times, bool isLocal);  // the same
 
     static constexpr std::size_t maxPending = 5000;  // beyond: everything is looked at
 
@@ -70,7 +73,7 @@ private:
     Pending _pending;
     std::uint64_t _newsOfOthers = 0;
     bool _isTaken = false;
-    bool _isWatched = false;
+    bool _isWatched = false, _isReminding = false;
     // The clock when something was told last, or the watch began: what changed up to then was told, or is looked at.
     std::int64_t _toldAt = 0;
     FolderTimes _times;        // of the last comparison

@@ -134,7 +134,11 @@ std::vector<Uid> Mailbox::State::changeFlagsLocked(const std::vector<Uid>& uids,
 FlagChangeResult Mailbox::changeFlags(std::span<const Uid> uids, const FlagChange& change) {
     const std::lock_guard lock(_state->writer);
     _state->catchUpWithEventsLocked();
-    const KeywordSet set = _state->keywordSetLocked(change.keywords, change.mode != FlagChange::Remove);
+    // Where every index is taken another program may give one to another keyword: not while the list is ours.
+    std::optional<State::ListLock> whileNamed;
+    if (!change.keywords.empty() && _state->keywords->freeIndexes({}) == 0) whileNamed.emplace(*_state);
+    if (change.mode != FlagChange::Remove) _state->addKeywordsLocked(change.keywords, false);
+    const KeywordSet set = _state->keywordSetLocked(change.keywords);
     std::optional<State::ListLock> listLock;
     if (hasLateKeywords(set) || (change.mode == FlagChange::Replace && _state->keywords->size() > keywordLetters)) {
         // These keywords live in the list: nobody else may change them between our look and our writing.
@@ -159,16 +163,18 @@ FlagChangeResult Mailbox::changeFlags(std::span<const Uid> uids, const FlagChang
     return result;
 }
 
+bool Mailbox::State::unlinkMessageLocked(const Folders::Place& place, const RecordRef& record) {
+    feed->expect(FileEvent::Removed, record->isInNew, record.fileName());
+    if (unlinkat(place.folder, place.path.c_str(), 0) == 0) return true;
+    const int number = errno;
+    feed->unexpect(FileEvent::Removed, record->isInNew, record.fileName());
+    if (number == ENOENT || number == EISDIR) return false;  // a directory: the message is not there any more
+    throw Error::fromErrno("cannot remove", pathOf(record), number);
+}
+
 bool Mailbox::State::removeMessageLocked(const Folders& folders, const RecordRef& record, const Viewer* asker) {
     const Folders::Place place = folders.at(record.fileName(), record->isInNew);
-    if (!feed->isShownBesides(asker)) {
-        feed->expect(FileEvent::Removed, record->isInNew, record.fileName());
-        if (unlinkat(place.folder, place.path.c_str(), 0) == 0) return true;
-        const int number = errno;
-        feed->unexpect(FileEvent::Removed, record->isInNew, record.fileName());
-        if (number == ENOENT || number == EISDIR) return false;  // a directory: the message is not there any more
-        throw Error::fromErrno("cannot remove", pathOf(record), number);
-    }
+    if (!feed->isShownBesides(asker)) return unlinkMessageLocked(place, record);
     // Other sessions still show it: it stays readable in tmp/ until the last of them was told (RFC 2180 4.1.1).
     const std::string parkedAt = freshParkingPath();
     feed->expect(FileEvent::MovedAway, record->isInNew, record.fileName());
@@ -178,6 +184,8 @@ bool Mailbox::State::removeMessageLocked(const Folders& folders, const RecordRef
     unpark(record->uid);
     feed->unexpect(FileEvent::MovedAway, record->isInNew, record.fileName());
     if (number == ENOENT) return false;
+    // No room for its name in tmp/. To make room comes first: the others are told that it is gone when they ask for it.
+    if (number == ENOSPC || number == EDQUOT) return unlinkMessageLocked(place, record);
     throw Error::fromErrno("cannot remove", pathOf(record), number);
 }
 
@@ -221,6 +229,7 @@ std::vector<Uid> Mailbox::expunge(std::span<const Uid> uids, bool onlyIfDeleted,
     }
     std::sort(removed.begin(), removed.end());
     _state->releaseParked();
+    if (!removed.empty()) _state->askedForRoomAt = 0;  // there may be room now
     return removed;
 }
 

@@ -121,7 +121,7 @@ struct Mailbox::State::Arrival {
 
 Edit Mailbox::State::placeArrivalLocked(const Arrival& arrival, Uid uid) {
     Delivery::State& message = arrival.message;
-    const KeywordSet set = keywordSetLocked(arrival.keywordNames, true);
+    const KeywordSet set = keywordSetLocked(arrival.keywordNames);
     const std::string base =
         uniqueBaseName() + ",S=" + std::to_string(message.storedOctets) + ",W=" + std::to_string(message.wireOctets);
     const bool toNew = arrival.flags.isEmpty() && set.none();
@@ -143,18 +143,25 @@ Edit Mailbox::State::placeArrivalLocked(const Arrival& arrival, Uid uid) {
 void Mailbox::State::commitArrivedLocked(std::span<Arrival* const> taken) {
     prepareLocked();
     const ListLock listLock(*this);
-    Uid next = nextUidLocked();
+    for (Arrival* const arrival : taken) {
+        try {
+            addKeywordsLocked(arrival->keywordNames, true);
+        } catch (const Error&) {
+            arrival->failure = std::current_exception();  // the others need not fail for that
+        }
+    }
+    Uid next = nextUidLocked(taken.size());
     std::vector<Edit> added;
     std::vector<Arrival*> placed;
     bool isIntoNew = false, isIntoCur = false;
     for (Arrival* const arrival : taken) {
+        if (arrival->failure) continue;
         try {
-            const Uid following = this->following(next);
             added.push_back(placeArrivalLocked(*arrival, next));
             arrival->result = {list.uidValidity(), next};
             placed.push_back(arrival);
             (added.back().record.isInNew ? isIntoNew : isIntoCur) = true;
-            next = following;
+            next = uidAfter(next);
         } catch (const Error&) {
             arrival->failure = std::current_exception();  // the others need not fail for that
         }

@@ -76,13 +76,18 @@ bool Mailbox::State::applyEventsLocked(const std::vector<FileEvent>& events) {
     if (findings.unknown.empty()) {
         commitLocked(std::move(findings));
     } else {
-        const ListLock lock(*this);
-        if (absorbListLocked() && !matchPendingRowsLocked(findings)) {
-            // Others gave UIDs to messages that no event told of yet: only a whole look keeps the order of UIDs.
-            lookUnderListLockLocked();
-        } else {
-            assignLocked(findings);
-            commitLocked(std::move(findings));
+        try {
+            const ListLock lock(*this);
+            if (absorbListLocked() && !matchPendingRowsLocked(findings)) {
+                // Others gave UIDs to messages that no event told of yet: only a whole look keeps the order of UIDs.
+                lookUnderListLockLocked();
+            } else {
+                assignLocked(findings);
+                commitLocked(std::move(findings));
+            }
+        } catch (const Error& error) {
+            if (!canWait(error)) throw;
+            return false;  // a whole look finds out what can be shown without them
         }
     }
     for (const Uid uid : suspects) checkContentLocked(uid);

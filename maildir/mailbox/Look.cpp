@@ -161,7 +161,10 @@ void Mailbox::State::refreshLocked() {
     const ChangeFeed::Pending pending = feed->take();
     // Whoever asks meanwhile must wait for the writer's lock, not be answered from the snapshot before these changes.
     const Settling settling(*feed);
-    if (!pending.everything && pending.events.empty()) return;
+    if (!pending.everything && pending.events.empty()) {
+        if (isToAskForRoom()) lookAtAllLocked();
+        return;
+    }
     try {
         takeKeywordsLocked(keywordFile.load());
         if (pending.everything) {
@@ -206,19 +209,25 @@ void Mailbox::State::lookAtAllLocked() {
     absorbListLocked();
     Findings findings = lookLocked();
     if (!findings.unknown.empty() || !list.exists() || list.isDamaged()) {
-        const ListLock lock(*this);
-        if (absorbListLocked()) findings = lookLocked();
-        assignLocked(findings);
-        commitLocked(std::move(findings));
-    } else {
-        commitLocked(std::move(findings));
+        try {
+            const ListLock lock(*this);
+            if (absorbListLocked()) findings = lookLocked();
+            assignLocked(findings);
+            commitLocked(std::move(findings));
+            return roomIsFoundLocked();
+        } catch (const Error& error) {
+            if (!canWait(error)) throw;
+            waitForRoomLocked(findings, error);
+        }
     }
+    commitLocked(std::move(findings));
 }
 
 void Mailbox::State::lookUnderListLockLocked() {
     Findings findings = lookLocked();
     assignLocked(findings);
     commitLocked(std::move(findings));
+    roomIsFoundLocked();
 }
 
 bool Mailbox::State::absorbListLocked() {
@@ -236,12 +245,18 @@ bool Mailbox::State::absorbListLocked() {
         feed->wakeViewers();
         throw Error(ErrorKind::NotFound, "another program gave the mailbox a new UIDVALIDITY", directory);
     }
+    for (const Uid leapt : news->leapt) {
+        logLocked("the row of UID " + std::to_string(leapt.value) + " in the UID list of " + directory +
+                  " is far above its neighbours: it is taken for damaged, and its message gets another UID");
+    }
     const Uid known = snapshot->uidNext();
     // An older list was put back: UIDs that clients know are not in it, and would be given again.
     if (news->isWhole && snapshot->uidValidity().value != 0 && list.nextUid() < known) list.setDamaged();
     const std::shared_ptr<const std::string> text = news->text;
-    const auto firstNew = std::partition_point(news->rows.begin(), news->rows.end(),
-                                               [known](const UidRow& row) { return row.uid < known; });
+    const auto isOlder = [&](const UidRow& row) {
+        return row.uid < known || (row.uid.value == UINT32_MAX && snapshot->find(row.uid));
+    };
+    const auto firstNew = std::partition_point(news->rows.begin(), news->rows.end(), isOlder);
     const std::vector<UidRow> older(news->rows.begin(), firstNew);
     news->rows.erase(news->rows.begin(), firstNew);
     pendingRows.add(std::move(*news));
@@ -268,7 +283,7 @@ void Mailbox::State::absorbKeywordsLocked(const std::vector<UidRow>& rows) {
     if (!edits.empty()) publishEditsLocked(edits, {});
 }
 
-void Mailbox::State::assignLocked(Findings& findings) {
+std::size_t Mailbox::State::numberLocked(Findings& findings) {
     const std::shared_ptr<const Snapshot> snapshot = published();
     struct Delivered {
         std::uint64_t time = 0;
@@ -295,16 +310,40 @@ void Mailbox::State::assignLocked(Findings& findings) {
     for (const auto& [time, file] : unknown) {
         // A copy of the name: those of neighbours lie side by side then, where they are read again and again.
         findings.fromRows.push_back({recordFor(next, file.fileName, file.isInNew, {}), file.fileName, false});
-        next = following(next);
+        next = uidAfter(next);
     }
-    if (!list.exists() || list.isDamaged() || findings.reappeared) {
-        rewriteListLocked(*snapshot, findings.fromRows, findings.edits);
-    } else if (firstNew < findings.fromRows.size()) {
-        appendRowsLocked(std::span(findings.fromRows).subspan(firstNew));
+    return firstNew;
+}
+
+void Mailbox::State::assignLocked(Findings& findings) {
+    const std::shared_ptr<const Snapshot> snapshot = published();
+    if (findings.unknown.size() > uidsLeftLocked(std::max({list.nextUid(), snapshot->uidNext(), Uid{1}}))) {
+        renumberLocked(findings);
+        if (isGone) throw Error(ErrorKind::NotFound, "the mailbox has a new UIDVALIDITY", directory);
+        return;
     }
-    // Rows of messages that are gone stay until they are most of the list.
-    const std::size_t messages = snapshot->size() + findings.fromRows.size();
-    if (list.rowCount() > 2 * messages + 1000) rewriteListLocked(*snapshot, findings.fromRows, findings.edits);
+    const std::size_t firstNew = numberLocked(findings);
+    try {
+        if (!list.exists() || list.isDamaged() || findings.reappeared) {
+            rewriteListLocked(*snapshot, findings.fromRows, findings.edits);
+        } else if (firstNew < findings.fromRows.size()) {
+            appendRowsLocked(std::span(findings.fromRows).subspan(firstNew));
+        }
+    } catch (const Error&) {
+        findings.fromRows.resize(firstNew);
+        throw;
+    }
+    compactListLocked(snapshot->size() + findings.fromRows.size(), findings.fromRows, findings.edits);
+}
+
+void Mailbox::State::compactListLocked(std::size_t messages, const std::vector<Edit>& added,
+                                       const std::map<std::uint32_t, Edit>& changed) {
+    if (list.rowCount() <= 2 * messages + 1000) return;
+    try {
+        rewriteListLocked(*published(), added, changed);
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::OverQuota) throw;  // it may stay as long as it is
+    }
 }
 
 void Mailbox::State::commitLocked(Findings findings) {

@@ -151,22 +151,18 @@ bool Mailbox::State::isGoneNameLocked(std::uint64_t hash) {
     return goneNames.contains(hash);
 }
 
-Uid Mailbox::State::following(Uid uid) const {
-    if (uid.value >= UINT32_MAX - 1) throw Error(ErrorKind::Limit, "the mailbox has no UIDs left", directory);
-    return Uid{uid.value + 1};
-}
-
 void Mailbox::State::settleListLocked() {
     if (absorbListLocked() || !list.exists() || list.isDamaged()) lookUnderListLockLocked();
-    // Rows of messages that are gone stay until they are most of the list.
-    if (list.rowCount() > 2 * published()->size() + 1000) rewriteListLocked(*published(), {}, {});
+    compactListLocked(published()->size(), {}, {});
 }
 
-Uid Mailbox::State::nextUidLocked() {
+Uid Mailbox::State::nextUidLocked(std::size_t messages) {
     settleListLocked();
     const Uid next = std::max({list.nextUid(), published()->uidNext(), Uid{1}});
-    (void)following(next);
-    return next;
+    if (messages <= uidsLeftLocked(next)) return next;
+    Findings findings = lookLocked();
+    renumberLocked(findings);
+    throw Error(ErrorKind::Busy, "the mailbox's UIDs were used up, and it has a new UIDVALIDITY", directory);
 }
 
 Mailbox::State::ListLock::ListLock(State& state) : _state(state) {
@@ -264,7 +260,7 @@ void Mailbox::State::publishEditsLocked(const std::vector<Edit>& edits, const st
             const std::uint64_t hash = NameIndex::hashOf(baseNameOf(edit.fileName));
             if (isIndexed) insertions.insert(hash, record.uid);
             goneNames.erase(hash);
-            uidNext = std::max(uidNext, Uid{record.uid.value + 1});
+            uidNext = std::max(uidNext, uidAfter(record.uid));
         }
     }
     awaitedLetters |= namelessOf(used);
@@ -322,9 +318,15 @@ void Mailbox::State::rewriteListLocked(const Snapshot& base, const std::vector<E
         }
     }
     for (const Edit& edit : added) add(edit.record, baseNameOf(edit.fileName));
+    // That the last UID of all was given must not be forgotten with its message: a row without a file says so.
+    const bool isExhausted = list.isExhausted() || (!list.exists() && base.uidNext().value == UINT32_MAX);
+    if (isExhausted && (rows.empty() || rows.back().uid.value != UINT32_MAX)) {
+        rows.push_back({Uid{UINT32_MAX}, {}, "maildock-last-uid"});
+    }
     const UidValidity validity = base.uidValidity().value != 0 ? base.uidValidity() : list.uidValidity();
     list.setModSeqMark(ModSeq{modSeqClock});
     list.rewrite(validity.value != 0 ? validity : freshUidValidity(), std::max(base.uidNext(), list.nextUid()), rows);
+    isProvisional = false;
     goneNames.clear();
     goneNamesAreKnown = true;
 }
@@ -338,15 +340,6 @@ void Mailbox::State::advanceModSeqLocked() {
         modSeqClock = static_cast<std::uint64_t>(std::max<std::int64_t>(micros, 1));
     }
     modSeqClock = std::max(modSeqClock, list.modSeqMark().value) + 1;
-}
-
-KeywordSet Mailbox::State::keywordsInUseLocked() const {
-    KeywordSet used;
-    const std::shared_ptr<const Snapshot> snapshot = published();
-    for (const auto& chunk : snapshot->chunks()) {
-        for (const Record& record : chunk->records()) used |= record.keywords;
-    }
-    return used;
 }
 
 void Mailbox::State::takeKeywordsLocked(std::shared_ptr<const KeywordTable> table) {
@@ -373,20 +366,40 @@ KeywordSet Mailbox::State::namelessOf(const KeywordSet& letters) const {
     return nameless;
 }
 
-KeywordSet Mailbox::State::keywordSetLocked(const std::vector<std::string>& names, bool mayCreate) {
+KeywordSet Mailbox::State::keywordSetLocked(const std::vector<std::string>& names) const {
     KeywordSet set;
-    std::vector<std::string> missing;
-    for (const std::string& name : names) {
-        if (!keywords->indexOf(name)) missing.push_back(name);
-    }
-    if (!missing.empty() && mayCreate) {
-        const ListLock lock(*this);
-        takeKeywordsLocked(keywordFile.add(missing, keywordsInUseLocked()));
-    }
     for (const std::string& name : names) {
         if (const auto found = keywords->indexOf(name)) set.set(*found);
     }
     return set;
+}
+
+void Mailbox::State::addKeywordsLocked(const std::vector<std::string>& names, bool mayLeaveOut) {
+    if (names.empty()) return;
+    // Another program may have given an index to another keyword.
+    takeKeywordsLocked(keywordFile.load());
+    std::vector<std::string> missing;
+    for (const std::string& name : names) {
+        if (!keywords->indexOf(name)) missing.push_back(name);
+    }
+    if (missing.empty()) return;
+    const ListLock lock(*this);
+    KeywordSet inUse = keywordsInUse(*published());
+    const bool mayReuse = isLoaded && keywords->freeIndexes(inUse) < missing.size();
+    if (mayReuse) {
+        // What other programs set a moment ago is in use too.
+        lookAtAllLocked();
+        inUse = keywordsInUse(*published());
+    }
+    if (mayLeaveOut) {
+        const std::size_t room = keywords->freeIndexes(inUse) + (mayReuse ? keywords->reusableIndexes(inUse) : 0);
+        if (room < missing.size()) {
+            logLocked("messages come into " + directory + " without " + std::to_string(missing.size() - room) +
+                      " of their keywords: all " + std::to_string(maxKeywords) + " that it can have are in use");
+            missing.resize(room);
+        }
+    }
+    if (!missing.empty()) takeKeywordsLocked(keywordFile.add(missing, inUse, mayReuse));
 }
 
 bool Mailbox::State::renameMessageLocked(const Folders& folders, std::string_view fromName, bool fromNew,
@@ -581,7 +594,7 @@ bool Mailbox::isOfCurrentUser() const {
 }
 
 bool Mailbox::isWritable() const {
-    return faccessat(AT_FDCWD, (_state->directory + "/cur").c_str(), W_OK, AT_EACCESS) == 0;
+    return !_state->isProvisional && faccessat(AT_FDCWD, (_state->directory + "/cur").c_str(), W_OK, AT_EACCESS) == 0;
 }
 
 std::uint64_t Mailbox::listingCount() const {

@@ -87,7 +87,9 @@ public:
         std::shared_ptr<FactStore> facts;    // never null
         std::shared_ptr<CacheFolder> cache;  // null: nothing is kept over a restart
         std::function<void()> onUnsaved;     // something is to be saved there; must be quick. MailStore sets it
-        std::shared_ptr<Watcher> watcher;    // never null
+        // A line for the admin: what keeps a mailbox from being looked at. May be null; must be quick.
+        std::function<void(const std::string&)> log = nullptr;
+        std::shared_ptr<Watcher> watcher;  // never null
         // A mailbox that was taken from the cache file is not watched yet: finishWatching() is to be called soon, by
         // another thread; must be quick. Null: it is watched at once. MailStore sets it
         std::function<void(const std::shared_ptr<Mailbox>&)> onWatchDue;
@@ -160,7 +162,8 @@ public:
     [[nodiscard]] bool isOfCurrentUser() const;
     // Whether it was loaded from a directory with this cur/ (or was not loaded yet): paths may lead elsewhere by now.
     [[nodiscard]] bool isOf(const struct stat& cur) const;
-    // Whether this process may change it (permissions, a file system mounted read-only).
+    // Whether this process may change it (permissions, a file system mounted read-only, or a full one on which it was
+    // never opened before). To be asked once it was looked at.
     [[nodiscard]] bool isWritable() const;
     // How often the directories were listed since it was opened: what costs time in a large mailbox.
     [[nodiscard]] std::uint64_t listingCount() const;

@@ -129,7 +129,7 @@ struct Mailbox::State {
     std::shared_ptr<const Snapshot> published() const;
     // Whether the published snapshot is all that is known, of a mailbox whose changes are told.
     [[nodiscard]] bool isAsKnown() const {
-        return isWatchedAndLoaded && !feed->hasPending() && !awaitsNames && !isGone;
+        return isWatchedAndLoaded && !feed->hasPending() && !awaitsNames && !isGone && !isToAskForRoom();
     }
     // How often others are known to have changed something up to now; nothing where nobody tells. The same number
     // twice: no file got another name in between. Needs no lock.
@@ -260,19 +260,48 @@ struct Mailbox::State {
     // A known message under another name.
     [[nodiscard]] Edit renamedEdit(const RecordRef& known, FilePlace place) const;
 
+    // --- what needs room on a full disk, and has to wait for it (Room.cpp)
+    // Messages have no UID since there is no room for their rows: they are shown to nobody, and asked for again.
+    // Readable without the lock, as the next two.
+    std::atomic<bool> awaitsRoom{false};
+    std::atomic<std::int64_t> askedForRoomAt{0};  // steady milliseconds
+    // The UIDs are in memory alone: the mailbox was never opened before, and nothing could be written. It is read-only.
+    std::atomic<bool> isProvisional{false};
+    // Whether it is time to ask whether there is room now.
+    [[nodiscard]] bool isToAskForRoom() const;
+    // Whether the mailbox can be shown though this failed: what needs no room must work.
+    [[nodiscard]] bool canWait(const Error& error) const;
+    // Leaves out what has no UID and can't get one for this reason.
+    void waitForRoomLocked(Findings& findings, const Error& error);
+    void roomIsFoundLocked();
+    void logLocked(const std::string& line) const;
+
     // Takes what the list has that we have not: true if others added rows that wait for a look.
     bool absorbListLocked();
     void absorbKeywordsLocked(const std::vector<UidRow>& rows);
-    // Gives UIDs to unknown files (the list's lock must be held), durably; appends to findings.fromRows.
+    // Gives UIDs to unknown files (the list's lock must be held), durably; appends to findings.fromRows, or takes them
+    // back when it throws.
     void assignLocked(Findings& findings);
+    // Gives them UIDs, not durably. Returns how many in findings.fromRows had one before.
+    std::size_t numberLocked(Findings& findings);
+    // Where rows of messages that are gone are most of the list, it is written anew. messages: that it shall have.
+    void compactListLocked(std::size_t messages, const std::vector<Edit>& added,
+                           const std::map<std::uint32_t, Edit>& changed);
+    // --- the end of all UIDs (Renumber.cpp)
+    // How many are left from this one on.
+    [[nodiscard]] std::uint64_t uidsLeftLocked(Uid next) const;
+    // Writes the list with a new UIDVALIDITY and all messages numbered from 1 (RFC 3501 2.3.1.1); the list's lock must
+    // be held. Before anything was published the findings are all of them, with their new UIDs. Else the mailbox ends
+    // here: clients have to open it again.
+    void renumberLocked(Findings& findings);
     void commitLocked(Findings findings);
     // With the list's lock held: takes in all that others gave UIDs, so that rows may be added or the list be
     // rewritten.
     void settleListLocked();
-    // settleListLocked(), and the UID of the next message.
-    Uid nextUidLocked();
+    // settleListLocked(), and the UID of the next message, of so many. Throws Busy where there are not as many left:
+    // the mailbox has another UIDVALIDITY then, and is to be opened again.
+    Uid nextUidLocked(std::size_t messages = 1);
     void advanceModSeqLocked();
-    [[nodiscard]] Uid following(Uid uid) const;  // throws Limit at the end of all UIDs
     // Appends rows of new records, ascending, and syncs them together with the directories that their files came into.
     // The list's lock must be held, and nextUidLocked() or a look have come before.
     void appendRowsLocked(std::span<const Edit> added, std::span<const std::string> folders = {});
@@ -293,9 +322,12 @@ struct Mailbox::State {
         return pathOf(record.fileName(), record->isInNew);
     }
     [[nodiscard]] bool exists(FilePlace place) const;  // as a regular file
-    // Indexes of these keywords, created durably where they are new: under the UID list's lock, as Dovecot does.
-    KeywordSet keywordSetLocked(const std::vector<std::string>& names, bool mayCreate);
-    [[nodiscard]] KeywordSet keywordsInUseLocked() const;
+    // Indexes of these keywords, as far as they have any.
+    [[nodiscard]] KeywordSet keywordSetLocked(const std::vector<std::string>& names) const;
+    // Gives indexes to those that have none, durably: under the UID list's lock, as Dovecot does. May look at
+    // everything, so no file may have been placed yet. Where there is no room: throws Limit, or goes without them and
+    // tells the log.
+    void addKeywordsLocked(const std::vector<std::string>& names, bool mayLeaveOut);
     // From now on the table. Messages whose letters it gives a name to are published as changed.
     void takeKeywordsLocked(std::shared_ptr<const KeywordTable> table);
     [[nodiscard]] KeywordSet namelessOf(const KeywordSet& letters) const;
@@ -318,6 +350,7 @@ struct Mailbox::State {
     void commitArrivalsLocked(const std::vector<Edit>& added, Placement& placement);
     // Unlinks a message file, or parks it where viewers besides `asker` may show it. False: it is not there.
     bool removeMessageLocked(const Folders& folders, const RecordRef& record, const Viewer* asker);
+    bool unlinkMessageLocked(const Folders::Place& place, const RecordRef& record);
     std::optional<Edit> editFlagsLocked(const Folders& folders, const RecordRef& record, const FlagChange& change,
                                         const KeywordSet& set, bool& isMissing);
     // How often a change is tried against another program that keeps renaming the same file. (Where nobody tells of

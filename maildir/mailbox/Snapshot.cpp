@@ -227,11 +227,27 @@ private:
 
 }  // namespace
 
+KeywordSet keywordsInUse(const Snapshot& snapshot) {
+    KeywordSet used;
+    for (const auto& chunk : snapshot.chunks()) {
+        for (const Record& record : chunk->records()) used |= record.keywords;
+    }
+    return used;
+}
+
+bool hasRoomForKeyword(const Snapshot& snapshot) {
+    const KeywordTable& table = snapshot.keywords();
+    // The messages are only looked at where it matters.
+    if (table.freeIndexes({}) == 0) return table.reusableIndexes(keywordsInUse(snapshot)) > 0;
+    return table.freeIndexes({}) > maxKeywords / 2 || table.freeIndexes(keywordsInUse(snapshot)) > 0 ||
+           table.reusableIndexes(keywordsInUse(snapshot)) > 0;
+}
+
 KeywordSet newlyNamed(const KeywordTable& older, const KeywordTable& newer) {
     KeywordSet named;
     if (&older == &newer) return named;
     for (std::size_t index = 0; index < newer.size(); ++index) {
-        if (older.nameOf(index).empty() && !newer.nameOf(index).empty()) named.set(index);
+        if (!newer.nameOf(index).empty() && older.nameOf(index) != newer.nameOf(index)) named.set(index);
     }
     return named;
 }
@@ -269,10 +285,16 @@ std::shared_ptr<const Snapshot> withVanished(const Snapshot& newer, const Snapsh
                                              std::span<const Uid> vanished) {
     SnapshotBuilder builder;
     std::size_t next = 0;
+    const KeywordSet renamed = newlyNamed(older.keywords(), newer.keywords());
+    const auto addVanished = [&] {
+        const auto found = older.find(vanished[next]);
+        if (!found) return;
+        Record record = **found;
+        record.keywords &= ~renamed;  // they have other names now
+        builder.add(record, found->fileName());
+    };
     const auto addVanishedBelow = [&](Uid bound) {
-        for (; next < vanished.size() && vanished[next] < bound; ++next) {
-            if (const auto record = older.find(vanished[next])) builder.add(**record, record->fileName());
-        }
+        for (; next < vanished.size() && vanished[next] < bound; ++next) addVanished();
     };
     for (const auto& chunk : newer.chunks()) {
         if (next == vanished.size() || chunk->lastUid() < vanished[next]) {
@@ -285,6 +307,8 @@ std::shared_ptr<const Snapshot> withVanished(const Snapshot& newer, const Snapsh
         }
     }
     addVanishedBelow(Uid{UINT32_MAX});
+    // The last UID of all is below none.
+    if (next < vanished.size()) addVanished();
     builder.setHeader(newer.uidValidity(), newer.uidNext(), newer.highestModSeq(), newer.sharedKeywords(),
                       newer.generation());
     return builder.finish();

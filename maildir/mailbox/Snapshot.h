@@ -198,6 +198,11 @@ private:
 };
 
 // Indexes that have a name in `newer` and had none in `older`.
+// The keywords, by index, that some message has.
+KeywordSet keywordsInUse(const Snapshot& snapshot);
+// Whether a message could be given a keyword that the mailbox has no name for: an index is free, or can be given back.
+bool hasRoomForKeyword(const Snapshot& snapshot);
+
 KeywordSet newlyNamed(const KeywordTable& older, const KeywordTable& newer);
 
 // What became of the records of `older` in `newer`, in the order of UIDs. Costs what has changed, not the size: chunks

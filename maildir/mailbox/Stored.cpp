@@ -65,6 +65,9 @@ bool Mailbox::State::restoreLocked(bool& isUpToDate) {
     if (!stored || stored->directory != directory) return false;
     // Another program may have started the mailbox anew.
     if (UidList::uidValidityIn(directory) != stored->uidValidity) return false;
+    // Near the end of all UIDs it may have to start anew, which is simpler before anything is known of it.
+    constexpr std::uint32_t many = 1u << 20;
+    if (UINT32_MAX - stored->uidNext.value < many) return false;
     list.restore(std::move(stored->list));
     SnapshotBuilder builder;
     const std::weak_ptr<ChangeFeed> weak = feed;
@@ -125,7 +128,8 @@ std::optional<StoredMailbox> Mailbox::State::captureLocked(bool isLast) {
                            nanosecondsOf(curTime) == stored.curFolder.modified;
     }
     // What is moved away is told afterwards. (A move that begins later changes the times.)
-    stored.isCertain = stored.isCertain && movesAway == 0;
+    // Nor are messages in it that wait for room.
+    stored.isCertain = stored.isCertain && movesAway == 0 && !awaitsRoom;
     // Rows that were read but not matched with files are not in the records, and would not be read again.
     if (!pendingRows.rows().empty() || !list.exists()) return std::nullopt;
     const std::shared_ptr<const Snapshot> snapshot = published();

@@ -17,7 +17,8 @@ void Mailbox::State::takeOverCourierLocked() {
             const std::string base(baseNameOf(name));
             const auto found = courier.byBaseName.find(base);
             if (found == courier.byBaseName.end()) continue;
-            const KeywordSet set = keywordSetLocked(found->second, true);
+            addKeywordsLocked(found->second, true);
+            const KeywordSet set = keywordSetLocked(found->second);
             const KeywordSet letters = set & lettersMask();
             if (set != letters) late[base] = withKeywords({}, set);
             const FileNameFacts facts = readFileName(name);

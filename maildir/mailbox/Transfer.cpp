@@ -105,6 +105,15 @@ std::vector<std::string> keywordNames(const Snapshot& snapshot, const KeywordSet
     return names;
 }
 
+// Of all of these messages.
+std::vector<std::string> keywordNames(const Snapshot& snapshot, std::span<const Uid> uids) {
+    KeywordSet all;
+    for (const Uid uid : uids) {
+        if (const auto record = snapshot.find(uid)) all |= (*record)->keywords;
+    }
+    return keywordNames(snapshot, all);
+}
+
 // A base name for a copy: fresh, with the sizes of the original, so that they stay known.
 std::string copiedBaseName(const Record& record) {
     std::string name = uniqueBaseName();
@@ -204,11 +213,12 @@ CopyResult Mailbox::copyOnce(Mailbox& source, std::span<const Uid> uids, std::ve
     Placement placement;
     std::vector<Edit> added;
     const State::ListLock listLock(*_state);
-    Uid next = _state->nextUidLocked();
+    _state->addKeywordsLocked(keywordNames(*from, uids), true);
+    Uid next = _state->nextUidLocked(uids.size());
     for (std::size_t at = 0; at < uids.size(); ++at) {
         const Uid uid = uids[at];
         const RecordRef record = from->find(uid).value();
-        const KeywordSet set = _state->keywordSetLocked(keywordNames(*from, record->keywords), true);
+        const KeywordSet set = _state->keywordSetLocked(keywordNames(*from, record->keywords));
         const std::string name = withFlags(copiedBaseName(*record), record->flags, set);
         if (!_state->linkMessageLocked(*source._state, sources, record, folders, name)) {
             missing.push_back(uid);
@@ -218,7 +228,7 @@ CopyResult Mailbox::copyOnce(Mailbox& source, std::span<const Uid> uids, std::ve
         added.push_back(_state->arrivalLocked(next, name, set));
         result.source.push_back(uid);
         result.target.push_back(next);
-        next = _state->following(next);
+        next = uidAfter(next);
     }
     if (!quiet || source._state->newsOfOthers() != quiet) {
         // Another file may have come to a name after it was looked at.
@@ -299,14 +309,15 @@ CopyResult Mailbox::moveOnce(Mailbox& source, std::span<const Uid> uids, const V
     Placement placement;
     std::vector<Edit> added;
     const State::ListLock listLock(*_state);
-    Uid next = _state->nextUidLocked();
+    _state->addKeywordsLocked(keywordNames(*from, uids), true);
+    Uid next = _state->nextUidLocked(uids.size());
     for (const Uid uid : uids) {
         const auto record = from->find(uid);
         if (!record) {
             result.someExpunged = true;
             continue;
         }
-        const KeywordSet set = _state->keywordSetLocked(keywordNames(*from, (*record)->keywords), true);
+        const KeywordSet set = _state->keywordSetLocked(keywordNames(*from, (*record)->keywords));
         const std::string name = withFlags(copiedBaseName(**record), (*record)->flags, set);
         const std::string origin = source._state->pathOf(*record);
         if (syncIfYoung(sources.at(record->fileName(), (*record)->isInNew)) == 0) {
@@ -324,7 +335,7 @@ CopyResult Mailbox::moveOnce(Mailbox& source, std::span<const Uid> uids, const V
         added.push_back(_state->arrivalLocked(next, name, set));
         result.source.push_back(uid);
         result.target.push_back(next);
-        next = _state->following(next);
+        next = uidAfter(next);
     }
     _state->commitArrivalsLocked(added, placement);
     result.targetUidValidity = _state->list.uidValidity();

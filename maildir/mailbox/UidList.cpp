@@ -196,15 +196,34 @@ bool UidList::readHeader(std::string_view line) {
 bool UidList::readRow(std::string_view line, UidRow& row) const {
     const std::size_t space = line.find(' ');
     const std::size_t colon = line.find(" :");
-    // The highest UID of all is never given: the next would have no number.
     if (space == std::string_view::npos || colon == std::string_view::npos ||
-        !readNumber(line.substr(0, space), row.uid.value) || row.uid <= _state.lastUid || row.uid.value == UINT32_MAX) {
+        !readNumber(line.substr(0, space), row.uid.value) || row.uid <= _state.lastUid) {
         return false;
     }
+    // The highest UID of all follows others, or the header tells of it: nobody gives it out of the blue.
+    if (row.uid.value == UINT32_MAX && UINT32_MAX - std::max(_state.lastUid, _state.headerNext).value > maxGap)
+        return false;
     if (colon > space) row.extension = line.substr(space + 1, colon - space - 1);
     row.baseName = line.substr(colon + 2);
     row.baseName = row.baseName.substr(0, row.baseName.find(':'));
     return !row.baseName.empty() && row.baseName.find('/') == std::string_view::npos;
+}
+
+bool UidList::takesLeapBack(std::string_view line, std::string_view rest, UidListNews& news, UidRow& row) {
+    if (!news.isWhole || news.rows.empty()) return false;
+    const Uid leapt = news.rows.back().uid;
+    const Uid before = news.rows.size() > 1 ? news.rows[news.rows.size() - 2].uid : Uid{};
+    // What the header counts as given was no leap when the list was written.
+    if (leapt.value - before.value <= maxGap || leapt < _state.headerNext) return false;
+    _state.lastUid = before;
+    UidRow following;
+    const bool fits = readRow(line, row) && row.uid.value - before.value <= maxGap;
+    _state.lastUid = leapt;
+    if (!fits || readRow(rest.substr(0, rest.find('\n')), following)) return false;  // the list goes on up there
+    news.rows.pop_back();
+    --_state.rowCount;
+    news.leapt.push_back(leapt);
+    return true;
 }
 
 void UidList::readRows(const std::shared_ptr<const std::string>& text, std::size_t from, UidListNews& news) {
@@ -227,21 +246,21 @@ void UidList::readRows(const std::shared_ptr<const std::string>& text, std::size
         UidRow row;
         if (!readRow(line, row)) {
             _state.isDamaged = true;
-            continue;
+            if (!takesLeapBack(line, all.substr(position), news, row)) continue;
         }
         _state.lastUid = row.uid;
         ++_state.rowCount;
         news.rows.push_back(row);
     }
     _state.parsedOctets += position;
-    _state.nextUid = std::max(_state.headerNext, Uid{_state.lastUid.value + 1});
+    _state.nextUid = std::max(_state.headerNext, uidAfter(_state.lastUid));
     if (_state.endsInHalfRow) {
         Uid half;
         const std::string_view line = all.substr(position);
         const std::size_t space = line.find(' ');
         if (space != std::string_view::npos && readNumber(line.substr(0, space), half.value) &&
             half.value - _state.lastUid.value < maxGap) {
-            _state.nextUid = std::max(_state.nextUid, Uid{half.value + 1});
+            _state.nextUid = std::max(_state.nextUid, uidAfter(half));
         }
     }
 }
@@ -266,7 +285,7 @@ void UidList::append(std::span<const UidRow> rows, std::span<const std::string> 
 }
 
 void UidList::rewrite(UidValidity uidValidity, Uid nextUid, std::span<const UidRow> rows) {
-    if (!rows.empty()) nextUid = std::max(nextUid, Uid{rows.back().uid.value + 1});
+    if (!rows.empty()) nextUid = std::max(nextUid, uidAfter(rows.back().uid));
     if (_state.guid.empty()) _state.guid = newGuid();
     std::string header =
         "3 V" + std::to_string(uidValidity.value) + " N" + std::to_string(nextUid.value) + " G" + _state.guid;
@@ -292,7 +311,7 @@ void UidList::noteWritten(const std::string& text, std::span<const UidRow> rows)
     _state.parsedOctets = _state.fileOctets;
     _state.rowCount += rows.size();
     if (!rows.empty()) _state.lastUid = rows.back().uid;
-    _state.nextUid = std::max(_state.nextUid, Uid{_state.lastUid.value + 1});
+    _state.nextUid = std::max(_state.nextUid, uidAfter(_state.lastUid));
     const std::size_t newline = text.rfind('\n', text.size() - 2);
     const std::size_t start = newline == std::string::npos ? 0 : newline + 1;
     _state.lastLine = text.substr(start, text.size() - 1 - start);

@@ -39,6 +39,7 @@ struct UidListNews {
     bool isWhole = false;  // the file was read from its start (first time, or it was replaced)
     std::shared_ptr<const std::string> text;
     std::vector<UidRow> rows;
+    std::vector<Uid> leapt;  // of rows that were far above their neighbours, and are taken for damaged
 };
 
 // What was read of a list, so that another process need read only what was added since.
@@ -75,6 +76,10 @@ public:
     // Damage that Dovecot would drop the list for was seen: rewrite() soon. (Without the lock held, half a row at the
     // end may be one that is being written.)
     [[nodiscard]] bool isDamaged() const { return _state.isDamaged || _state.endsInHalfRow; }
+    // No UID comes after those that were given (the last one was 4294967295).
+    [[nodiscard]] bool isExhausted() const { return _state.lastUid.value == UINT32_MAX; }
+    // Of a list that is not there and can't be written now.
+    void begin(UidValidity uidValidity) { _state.uidValidity = uidValidity; }
     // What the list says contradicts what was made durable before: rewrite() it.
     void setDamaged() { _state.isDamaged = true; }
     // 0: none was recorded.
@@ -96,6 +101,9 @@ private:
     void readRows(const std::shared_ptr<const std::string>& text, std::size_t from, UidListNews& news);
     // Whether this row's line is sound; fills it in.
     [[nodiscard]] bool readRow(std::string_view line, UidRow& row) const;
+    // Takes the last row for damaged, instead of the one in this line that goes on below it, if it leaps far above its
+    // neighbours. rest: the lines that follow.
+    [[nodiscard]] bool takesLeapBack(std::string_view line, std::string_view rest, UidListNews& news, UidRow& row);
     void forgetFile();
     void noteTime(const struct stat& status);
     // What was just written, up to the end of the file, is known.
@@ -108,6 +116,11 @@ private:
     bool _exists = false, _wasToldMissing = false;
     UidListState _state;
 };
+
+// The UID after this one; the last of all has none, and is its own.
+inline Uid uidAfter(Uid uid) {
+    return uid.value == UINT32_MAX ? uid : Uid{uid.value + 1};
+}
 
 // A UIDVALIDITY for a new list: above every one this process gave before, and the present time at least.
 UidValidity freshUidValidity();

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
+#include <optional>
 #include <utility>
 
 #include "maildir/FileOps.h"
@@ -31,11 +33,41 @@ bool isSameFile(const struct stat& a, const struct stat& b) {
            a.st_mtim.tv_sec == b.st_mtim.tv_sec && a.st_mtim.tv_nsec == b.st_mtim.tv_nsec;
 }
 
-// The text with a line for each new keyword behind it.
-std::string withLines(std::string text, const std::vector<std::pair<std::size_t, std::string>>& lines) {
-    if (!text.empty() && text.back() != '\n') text += '\n';
-    for (const auto& [index, name] : lines) text += std::to_string(index) + ' ' + name + '\n';
-    return text;
+using Lines = std::vector<std::pair<std::size_t, std::string>>;
+
+// The index that a line of the file begins with.
+std::optional<std::size_t> indexIn(std::string_view line) {
+    std::size_t index = 0;
+    const char* const end = line.data() + line.size();
+    const auto [rest, error] = std::from_chars(line.data(), end, index);
+    if (error != std::errc() || rest == end || *rest != ' ') return std::nullopt;
+    return index;
+}
+
+// The text with a line for each new keyword behind it, instead of those that their indexes had.
+std::string withLines(std::string_view text, const Lines& lines) {
+    std::string result;
+    while (!text.empty()) {
+        const std::string_view line = text.substr(0, text.find('\n'));
+        text.remove_prefix(std::min(line.size() + 1, text.size()));
+        const auto index = indexIn(line);
+        const bool isReplaced =
+            std::any_of(lines.begin(), lines.end(), [&](const auto& each) { return index == each.first; });
+        if (!isReplaced) result.append(line).append("\n");
+    }
+    for (const auto& [index, name] : lines) result += std::to_string(index) + ' ' + name + '\n';
+    return result;
+}
+
+// Replaces the file. Its mtime has to grow by a second: Dovecot tells a changed file by that (it does the same), and so
+// does anybody where times have whole seconds.
+void replaceLines(const std::string& path, const std::string& before, const Lines& lines, const struct stat& status,
+                  bool wasThere) {
+    replaceFile(path, withLines(before, lines));
+    struct stat after {};
+    if (!wasThere || ::stat(path.c_str(), &after) != 0 || after.st_mtim.tv_sec > status.st_mtim.tv_sec) return;
+    const struct timespec times[2] = {after.st_atim, {status.st_mtim.tv_sec + 1, 0}};
+    ::utimensat(AT_FDCWD, path.c_str(), times, 0);
 }
 
 }  // namespace
@@ -56,8 +88,24 @@ KeywordTable::KeywordTable(const std::vector<std::string>& names) {
 void KeywordTable::indexNames() {
     for (std::size_t index = 0; index < _slots.size(); ++index) {
         const std::string& name = _slots[index].name;
-        if (!name.empty()) _indexes.emplace(lowerAscii(name), index);
+        if (name.empty()) continue;
+        _indexes.emplace(lowerAscii(name), index);
+        _fingerprint = _fingerprint * 31 + std::hash<std::string>()(name) * (index + 1);
     }
+}
+
+std::size_t KeywordTable::freeIndexes(const KeywordSet& inUse) const {
+    std::size_t count = 0;
+    for (std::size_t index = 0; index < maxKeywords; ++index) count += !isTaken(index) && !inUse.test(index) ? 1 : 0;
+    return count;
+}
+
+std::size_t KeywordTable::reusableIndexes(const KeywordSet& inUse) const {
+    std::size_t count = 0;
+    for (std::size_t index = 0; index < size(); ++index) {
+        count += !nameOf(index).empty() && !inUse.test(index) ? 1 : 0;
+    }
+    return count;
 }
 
 std::optional<std::size_t> KeywordTable::indexOf(std::string_view name) const {
@@ -133,8 +181,8 @@ std::shared_ptr<const KeywordTable> KeywordFile::load() {
     return loadLocked();
 }
 
-std::shared_ptr<const KeywordTable> KeywordFile::add(const std::vector<std::string>& names,
-                                                     const KeywordSet& lettersInUse) {
+std::shared_ptr<const KeywordTable> KeywordFile::add(const std::vector<std::string>& names, const KeywordSet& inUse,
+                                                     bool mayReuse) {
     for (const std::string& name : names) {
         if (!isKeywordName(name)) throw Error(ErrorKind::InvalidName, "no keyword name", _letters.path);
     }
@@ -142,23 +190,33 @@ std::shared_ptr<const KeywordTable> KeywordFile::add(const std::vector<std::stri
     const DotLock lock(_letters.path + ".lock", lockTimeoutMs);
     const auto table = loadLocked();
 
-    KeywordSet taken = lettersInUse;
+    KeywordSet taken = inUse, reusable;
     std::size_t nextLetter = 0;
     for (std::size_t index = 0; index < maxKeywords; ++index) {
+        if (mayReuse && !table->nameOf(index).empty() && !inUse.test(index)) reusable.set(index);
         if (table->isTaken(index)) taken.set(index);
         if (taken.test(index) && index < keywordLetters) nextLetter = index + 1;
     }
-    // Behind the last letter first, then the gaps (a line may be lost that files still carry the letter of), then ours.
-    const auto takeIndex = [&taken, &nextLetter, this] {
+    for (const std::string& name : names) {
+        if (const auto known = table->indexOf(name)) reusable.reset(*known);
+    }
+    // Behind the last letter first, then the gaps (a line may be lost that files still carry the letter of), then ours;
+    // then what nobody uses.
+    const auto takeIndex = [&taken, &reusable, &nextLetter] {
         while (nextLetter < keywordLetters && taken.test(nextLetter)) ++nextLetter;
         std::size_t index = nextLetter < keywordLetters ? nextLetter : 0;
         while (index < maxKeywords && taken.test(index)) ++index;
-        if (index == maxKeywords) throw Error(ErrorKind::Limit, "too many keywords", _letters.path);
+        for (std::size_t last = maxKeywords; index == maxKeywords && last > 0; --last) {
+            if (reusable.test(last - 1)) index = last - 1;
+        }
+        // Without a path: it is for the client too.
+        if (index == maxKeywords) throw Error(ErrorKind::Limit, "The mailbox has no room for another keyword");
         taken.set(index);
+        reusable.reset(index);
         return index;
     };
 
-    std::vector<std::pair<std::size_t, std::string>> letterLines, furtherLines;
+    Lines letterLines, furtherLines;
     std::map<std::string, bool> isAdded;
     for (const std::string& name : names) {
         if (table->indexOf(name) || !isAdded.emplace(lowerAscii(name), true).second) continue;
@@ -166,18 +224,10 @@ std::shared_ptr<const KeywordTable> KeywordFile::add(const std::vector<std::stri
         (index < keywordLetters ? letterLines : furtherLines).emplace_back(index, name);
     }
 
-    if (!furtherLines.empty()) replaceFile(_further.path, withLines(_further.text, furtherLines));
-    if (!letterLines.empty()) {
-        const struct stat before = _letters.status;
-        const bool wasThere = _letters.isKnown;
-        replaceFile(_letters.path, withLines(_letters.text, letterLines));
-        // Dovecot tells a changed file by its mtime in whole seconds, so the mtime has to grow (it does the same).
-        struct stat after {};
-        if (wasThere && ::stat(_letters.path.c_str(), &after) == 0 && after.st_mtim.tv_sec <= before.st_mtim.tv_sec) {
-            const struct timespec times[2] = {after.st_atim, {before.st_mtim.tv_sec + 1, 0}};
-            ::utimensat(AT_FDCWD, _letters.path.c_str(), times, 0);
-        }
-    }
+    if (!furtherLines.empty())
+        replaceLines(_further.path, _further.text, furtherLines, _further.status, _further.isKnown);
+    if (!letterLines.empty())
+        replaceLines(_letters.path, _letters.text, letterLines, _letters.status, _letters.isKnown);
     return loadLocked();
 }
 

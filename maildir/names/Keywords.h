@@ -4,7 +4,8 @@
 //
 //   <index> <name>      one line a keyword; lines that are not understood are kept where they are
 //
-// A line once written is never given another name or another index: message files that carry the letter may exist.
+// A line once written is given another name only when there is no index left, and only if no message has it: message
+// files that carry the letter may exist.
 #pragma once
 
 #include <sys/stat.h>
@@ -45,6 +46,13 @@ public:
     // A line of the file has this index, named or not: it cannot be given to another keyword.
     [[nodiscard]] bool isTaken(std::size_t index) const { return index < _slots.size() && _slots[index].isTaken; }
 
+    // Other names, or the same at other indexes, give another number (but for a chance of nothing).
+    [[nodiscard]] std::size_t fingerprint() const { return _fingerprint; }
+    // How many more keywords have an index that no line and none of these messages' letters take.
+    [[nodiscard]] std::size_t freeIndexes(const KeywordSet& inUse) const;
+    // How many more have one if those are given back that no message has.
+    [[nodiscard]] std::size_t reusableIndexes(const KeywordSet& inUse) const;
+
     // The table that the text of a keyword file describes, indexes first <= index < limit; others are passed over.
     // The later of two lines for one index counts, as Dovecot reads it.
     static KeywordTable parse(std::string_view letters, std::string_view further);
@@ -58,6 +66,7 @@ private:
     void indexNames();
 
     std::vector<Slot> _slots;
+    std::size_t _fingerprint = 0;
     std::map<std::string, std::size_t, std::less<>> _indexes;  // by name in lower case
 };
 
@@ -71,11 +80,14 @@ public:
     // table. Throws NoPermission, Io, Limit (a file that is absurdly large).
     std::shared_ptr<const KeywordTable> load();
 
-    // Gives every name that has none an index, the next free letter first. Durable on return: only afterwards may a
-    // file carry the letter. lettersInUse: indexes that message files carry, named or not; one without a name (its
-    // line was lost) is not given to another keyword. Throws Error(Limit) past maxKeywords, InvalidName for what is
-    // no keyword name (nothing is added then), Busy, OverQuota, NoPermission, Io.
-    std::shared_ptr<const KeywordTable> add(const std::vector<std::string>& names, const KeywordSet& lettersInUse = {});
+    // Gives every name that has none an index, the next free letter first; where none is free, that of a keyword which
+    // is not in use, the last first (Dovecot knows none of those). Durable on return: only afterwards may a file carry
+    // the letter. inUse: indexes that messages carry, named or not; one without a name (its line was lost) is not given
+    // to another keyword. Without knowing all of them (mayReuse false) none is given back. Throws Error(Limit) where
+    // there are too few, InvalidName for what is no keyword name (nothing is added then), Busy, OverQuota,
+    // NoPermission, Io.
+    std::shared_ptr<const KeywordTable> add(const std::vector<std::string>& names, const KeywordSet& inUse = {},
+                                            bool mayReuse = false);
 
 private:
     struct Source {

@@ -22,13 +22,22 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum Mode { modeOff, modeCount, modeKillBefore, modeKillAfter, modeKillHalfway, modeFail, modeFailFromHere };
+enum Mode {
+    modeOff,
+    modeCount,
+    modeKillBefore,
+    modeKillAfter,
+    modeKillHalfway,
+    modeFail,
+    modeFailFromHere,
+    modeNoRoom
+};
 enum { pathOctets = 4096, prefixOctets = 512 };
 
 struct Control {
     volatile int32_t mode;
     volatile int32_t target;    /* the call it is about, from 1 */
-    volatile int32_t error;     /* errno of modeFail, modeFailFromHere */
+    volatile int32_t error;     /* errno of modeFail, modeFailFromHere, modeNoRoom */
     volatile int32_t withReads; /* opening to read counts too */
     volatile int32_t record;
     volatile int32_t count;   /* calls so far */
@@ -106,6 +115,13 @@ static void die(void) {
     for (;;) pause();
 }
 
+/* On a disk that takes nothing more; a file that stays in its mailbox keeps its room, but tmp/ has to grow for one. */
+static bool needsRoom(const struct Call* call) {
+    if (strcmp(call->name, "rename") == 0) return strstr(call->other, "/tmp/") != NULL;
+    return strcmp(call->name, "create") == 0 || strcmp(call->name, "write") == 0 || strcmp(call->name, "mkdir") == 0 ||
+           strcmp(call->name, "link") == 0;
+}
+
 /* False: the call fails with errno as it stands. */
 static bool enter(struct Call* call) {
     const int before = errno;
@@ -119,7 +135,8 @@ static bool enter(struct Call* call) {
     /* What takes away still works on a disk that takes nothing more: else no error could ever be undone. */
     const bool undoes = strcmp(call->name, "unlink") == 0 || strcmp(call->name, "truncate") == 0;
     const bool fails = (mode == modeFail && call->isTarget) ||
-                       (mode == modeFailFromHere && number >= control->target && (call->isTarget || !undoes));
+                       (mode == modeFailFromHere && number >= control->target && (call->isTarget || !undoes)) ||
+                       (mode == modeNoRoom && needsRoom(call));
     if (call->isTarget) control->reached = 1;
     if (call->isTarget && mode == modeKillBefore) die();
     errno = before;

@@ -105,10 +105,10 @@ def injected(counter, build, folder, lock_age):
 class Mount:
     """A small file system at `path`; Skipped where it can't be had."""
 
-    def __init__(self, path, octets):
+    def __init__(self, path, options):
         self.path = path
         os.makedirs(path, exist_ok=True)
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={octets},mode=755", "none", path],
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"{options},mode=755", "none", path],
                               capture_output=True, text=True, check=False)
         if done.returncode:
             raise Skipped(f"no tmpfs can be mounted here: {done.stderr.strip()}")
@@ -133,7 +133,7 @@ def leave_free(path, octets):
 
 
 def full_disk(build, folder):
-    with Mount(os.path.join(folder, "mail"), 4 << 20) as mount, ShimmedMaildock(build, folder) as server:
+    with Mount(os.path.join(folder, "mail"), "size=4m") as mount, ShimmedMaildock(build, folder) as server:
         filler = os.path.join(mount.path, "filler")
         with server.connect(timeout=8) as client:
             fill(client)
@@ -167,7 +167,7 @@ def full_disk(build, folder):
 
 
 def read_only_tree(build, folder):
-    with Mount(os.path.join(folder, "mail"), 4 << 20) as mount, ShimmedMaildock(build, folder) as server:
+    with Mount(os.path.join(folder, "mail"), "size=4m") as mount, ShimmedMaildock(build, folder) as server:
         with server.connect() as client:
             fill(client)
         before = seen(server, "test")
@@ -211,4 +211,5 @@ def main():
     sys.exit(counter.finish())
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -15,7 +15,7 @@ from counting import Skipped  # noqa: E402
 if "TMPDIR" not in os.environ and os.access("/dev/shm", os.W_OK):
     tempfile.tempdir = "/dev/shm"
 
-OFF, COUNT, KILL_BEFORE, KILL_AFTER, KILL_HALFWAY, FAIL, FAIL_FROM_HERE = range(7)
+OFF, COUNT, KILL_BEFORE, KILL_AFTER, KILL_HALFWAY, FAIL, FAIL_FROM_HERE, NO_ROOM = range(8)
 CONTROL_OCTETS = 32 + 512
 
 

@@ -7,11 +7,12 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 
 namespace {
 
 std::atomic<time_t> stepSeconds{0}, aheadSeconds{0};
-std::atomic<bool> areSilent{false};
+std::atomic<bool> areSilent{false}, isFull{false};
 
 void makeCoarse(struct stat* status) {
     const time_t step = stepSeconds;
@@ -39,6 +40,11 @@ extern "C" int inotify_add_watch(int fd, const char* path, uint32_t mask) {
     return static_cast<int>(syscall(SYS_inotify_add_watch, fd, path, areSilent ? IN_DELETE_SELF | IN_ONLYDIR : mask));
 }
 
+extern "C" int fdatasync(int fd) {
+    if (isFull) errno = ENOSPC;
+    return isFull ? -1 : static_cast<int>(syscall(SYS_fdatasync, fd));
+}
+
 namespace maildir::test {
 
 CoarseTimes::CoarseTimes(time_t step, time_t ahead) {
@@ -48,6 +54,14 @@ CoarseTimes::CoarseTimes(time_t step, time_t ahead) {
 
 CoarseTimes::~CoarseTimes() {
     stepSeconds = aheadSeconds = 0;
+}
+
+FullDisk::FullDisk() {
+    isFull = true;
+}
+
+FullDisk::~FullDisk() {
+    isFull = false;
 }
 
 SilentWatches::SilentWatches() {

@@ -1,5 +1,5 @@
 // What stat(2), fstat(2) and inotify(7) say in this program: times as a file system with long steps, or another
-// machine's clock, gives them; watches that tell nothing.
+// machine's clock, gives them; watches that tell nothing; a disk that is full.
 #pragma once
 
 #include <time.h>
@@ -26,6 +26,15 @@ public:
     ~SilentWatches();
     SilentWatches(const SilentWatches&) = delete;
     SilentWatches& operator=(const SilentWatches&) = delete;
+};
+
+// Syncs of data that fail while it lives, as on a full disk.
+class FullDisk {
+public:
+    FullDisk();
+    ~FullDisk();
+    FullDisk(const FullDisk&) = delete;
+    FullDisk& operator=(const FullDisk&) = delete;
 };
 
 }  // namespace maildir::test
