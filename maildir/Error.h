@@ -11,7 +11,7 @@
 namespace maildir {
 
 enum class ErrorKind {
-    NotFound,       // no such mailbox
+    NotFound,       // proven: there is no such mailbox. What the system can't find or tell is Unavailable
     AlreadyExists,  // a mailbox of that name is there
     NoPermission,   // EACCES, EPERM, EROFS
     OverQuota,      // EDQUOT, ENOSPC
@@ -20,8 +20,8 @@ enum class ErrorKind {
     Corrupt,        // a file of ours that cannot be understood
     Limit,          // a bound of ours or of the file system: name too long, too many keywords
     InvalidName,    // a mailbox name that cannot exist
-    Unavailable,    // what should be there can't be reached at the moment, such as a disk that is not mounted
-    Io              // anything else the system said
+    Unavailable,    // can't be looked at now, or is not where it should be: it is looked at again
+    Io              // anything else, such as a directory where a file should be
 };
 
 class Error : public std::runtime_error {
@@ -37,13 +37,18 @@ public:
 
     [[nodiscard]] ErrorKind kind() const { return _kind; }
     [[nodiscard]] const std::string& path() const { return _path; }
+    // Whether the log has been told already, by whoever knows more of it than the one that catches this.
+    [[nodiscard]] bool isLogged() const { return _isLogged; }
+    [[nodiscard]] Error logged() const {
+        Error same = *this;
+        same._isLogged = true;
+        return same;
+    }
 
 private:
+    // No number is NotFound: a mount, a server or a folder above may be away, and what can't be looked at is not gone.
     static ErrorKind kindOf(int number) {
         switch (number) {
-            case ENOENT:
-            case ENOTDIR:
-                return ErrorKind::NotFound;
             case EEXIST:
             case ENOTEMPTY:
                 return ErrorKind::AlreadyExists;
@@ -56,13 +61,19 @@ private:
                 return ErrorKind::OverQuota;
             case ENAMETOOLONG:
                 return ErrorKind::Limit;
-            default:
+            case EBADF:
+            case EFAULT:
+            case EINVAL:
+            case EISDIR:
                 return ErrorKind::Io;
+            default:
+                return ErrorKind::Unavailable;
         }
     }
 
     ErrorKind _kind;
     std::string _path;
+    bool _isLogged = false;
 };
 
 }  // namespace maildir

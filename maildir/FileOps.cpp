@@ -115,6 +115,27 @@ pid_t localPidIn(std::string_view text) {
 
 }  // namespace
 
+std::optional<struct stat> statusIfThere(const std::string& path) {
+    requireNoNul(path);
+    struct stat status {};
+    if (::stat(path.c_str(), &status) == 0) return status;
+    const int number = errno;
+    if (number != ENOENT) throw Error::fromErrno("cannot look at", path, number);
+    struct stat link {};
+    if (::lstat(path.c_str(), &link) == 0) {
+        throw Error(ErrorKind::Unavailable, "a symbolic link that leads nowhere: is a file system not mounted?", path);
+    }
+    requireDirectoryOf(path);
+    return std::nullopt;
+}
+
+void requireDirectoryOf(const std::string& path) {
+    const std::string directory = directoryPart(path);
+    struct stat status {};
+    if (::stat(directory.c_str(), &status) != 0) throw Error::fromErrno("cannot look at", directory);
+    if (!S_ISDIR(status.st_mode)) throw Error::fromErrno("cannot look into", directory, ENOTDIR);
+}
+
 FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
     if (this != &other) {
         reset();
@@ -136,8 +157,10 @@ std::optional<FileDescriptor> openExisting(const std::string& path, int flags) {
     requireNoNul(path);
     FileDescriptor file(openRetrying(path, flags));
     if (file.isOpen()) return file;
-    if (errno == ENOENT) return std::nullopt;
-    throw Error::fromErrno("cannot open", path);
+    const int number = errno;
+    if (number != ENOENT) throw Error::fromErrno("cannot open", path, number);
+    (void)statusIfThere(path);
+    return std::nullopt;
 }
 
 std::optional<FileDescriptor> openRegular(const std::string& path, int flags) {

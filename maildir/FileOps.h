@@ -38,7 +38,15 @@ private:
     int _fd = -1;
 };
 
-// Opens; throws Error on failure, but gives nothing for ENOENT.
+// What stat(2) says of a path; nothing if it is proven that nothing is there: its directory is there and has no such
+// name. Throws Error (Unavailable, NoPermission) where that can't be told: also where the directory itself is missing,
+// or a symbolic link of this name leads nowhere.
+std::optional<struct stat> statusIfThere(const std::string& path);
+// Of a path that is not there: throws Error(Unavailable) unless its directory is there, so that its absence says
+// something.
+void requireDirectoryOf(const std::string& path);
+
+// Opens; throws Error on failure, but gives nothing for a file that is missing in a directory that is there.
 std::optional<FileDescriptor> openExisting(const std::string& path, int flags);
 // Opens a small file of a tree, also by a link, but never anything else than a regular file: a pipe would hold us, a
 // device might do anything. Nothing for ENOENT; throws Error, of kind Corrupt for what is no regular file.
@@ -68,7 +76,8 @@ void makeDirectory(const std::string& path);
 void writeAll(int fd, std::string_view bytes, const std::string& path);
 // Reads at an offset (pread) as much as there is: less than asked for at the end of the file. Throws Error.
 std::size_t readAt(int fd, std::uint64_t offset, std::span<char> into, const std::string& path);
-// The whole file; nothing if it does not exist. Throws Error(Limit) when it is larger than maxOctets.
+// The whole file; nothing if it is missing in a directory that is there. Throws Error(Limit) when it is larger than
+// maxOctets.
 std::optional<std::string> readFile(const std::string& path, std::uint64_t maxOctets = std::uint64_t(1) << 30);
 void syncData(int fd, const std::string& path);  // fdatasync
 void syncDirectory(const std::string& path);     // open, fsync
@@ -89,7 +98,8 @@ constexpr std::int64_t nanosecondsOf(const timespec& time) {
 // A name part that nobody else has: seconds, microseconds, process and 64 random bits, of letters, digits, '_' and '-'.
 std::string uniqueSuffix();
 
-// Names of a directory's entries but "." and "..", in the order of the directory. Throws NotFound.
+// Names of a directory's entries but "." and "..", in the order of the directory. Throws Unavailable if it is not
+// there.
 std::vector<std::string> listDirectory(const std::string& path);
 
 // Removes a directory and all below it, or a file; never follows a symbolic link. What is not there is no error.

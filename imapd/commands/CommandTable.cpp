@@ -46,7 +46,7 @@ using Start = std::unique_ptr<Execution> (*)(Session&, Arguments&&);
 
 enum States { Any, NotAuthenticatedOnly, AuthenticatedOrSelected, SelectedOnly };
 // What news may be told before the tagged response.
-enum News { Nothing, NoExpunge, Everything };
+enum News { Nothing, NoExpunge, Everything, NewsAlone };
 
 template <class Wanted>
 constexpr CommandRow row(std::string_view name, States states, News news, Start start, bool namesTarget = false) {
@@ -55,15 +55,16 @@ constexpr CommandRow row(std::string_view name, States states, News news, Start 
             states == Any || states == NotAuthenticatedOnly,
             states == Any || states == AuthenticatedOrSelected,
             states == Any || states == AuthenticatedOrSelected || states == SelectedOnly,
-            news == Everything,
+            news == Everything || news == NewsAlone,
             news != Nothing,
+            news == NewsAlone,
             namesTarget,
             start};
 }
 
 constexpr std::array rows{
     row<Capability>("CAPABILITY", Any, Everything, startCapability),
-    row<Noop>("NOOP", Any, Everything, startNoop),
+    row<Noop>("NOOP", Any, NewsAlone, startNoop),
     row<Logout>("LOGOUT", Any, Nothing, startLogout),
     row<Id>("ID", Any, Everything, startId),
     row<StartTls>("STARTTLS", NotAuthenticatedOnly, Nothing, startStartTls),
@@ -84,7 +85,7 @@ constexpr std::array rows{
     row<Namespace>("NAMESPACE", AuthenticatedOrSelected, Everything, startNamespace),
     row<Idle>("IDLE", AuthenticatedOrSelected, Everything, startIdle),
     row<Append>("APPEND", AuthenticatedOrSelected, Everything, startAppend, true),
-    row<Check>("CHECK", SelectedOnly, Everything, startCheck),
+    row<Check>("CHECK", SelectedOnly, NewsAlone, startCheck),
     row<Close>("CLOSE", SelectedOnly, Nothing, startClose),
     row<Unselect>("UNSELECT", SelectedOnly, Nothing, startUnselect),
     row<Expunge>("EXPUNGE", SelectedOnly, Everything, startExpunge),

@@ -20,6 +20,7 @@ std::unique_ptr<Execution> startDelete(Session& session, Arguments&& arguments) 
     }
     mail.tree().remove(name);
     mail.forget(name);
+    session.unselectIfGone();
     try {
         mail.tree().specialUses().remove(name);
     } catch (const maildir::Error& error) {

@@ -1,5 +1,6 @@
 #include "imapd/commands/Idle.h"
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 
@@ -20,13 +21,13 @@ public:
             _nextKeepalive = now + session.policy().idleKeepalive;
         }
         if (_end) return Progress::Done;
-        if (session.hasView()) session.synchronise(true, false);
+        if (session.hasView()) lookForNews(session, now);
         if (now >= *_nextKeepalive) {
             // Keeps NAT tables alive, and finds out whether the client is there.
             session.writer().status("OK", "", "Still here");
             _nextKeepalive = now + session.policy().idleKeepalive;
         }
-        session.wakeAt(*_nextKeepalive);
+        session.wakeAt(_nextLook ? std::min(*_nextLook, *_nextKeepalive) : *_nextKeepalive);
         return Progress::Waiting;
     }
 
@@ -41,8 +42,20 @@ public:
     }
 
 private:
+    // What can't be looked at now is looked at again, soon at first, since nobody tells when it can be.
+    void lookForNews(Session& session, std::chrono::steady_clock::time_point now) {
+        constexpr std::chrono::seconds soon(2), late(30);
+        if (session.synchronise(true, false)) {
+            _nextLook.reset();
+        } else if (!_nextLook || now >= *_nextLook) {
+            _pause = _nextLook ? std::min(2 * _pause, late) : soon;
+            _nextLook = now + _pause + std::chrono::milliseconds(50);
+        }
+    }
+
     const bool _isStrict;  // no blank may follow DONE (imap.parser.strict)
-    std::optional<std::chrono::steady_clock::time_point> _nextKeepalive;
+    std::optional<std::chrono::steady_clock::time_point> _nextKeepalive, _nextLook;
+    std::chrono::seconds _pause{0};
     std::optional<Reply> _end;
 };
 

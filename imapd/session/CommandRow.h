@@ -22,6 +22,7 @@ struct CommandRow {
     bool inNotAuthenticated, inAuthenticated, inSelected;
     bool announcesExpunge;  // false: FETCH, STORE, SEARCH by sequence numbers (RFC 3501 7.4.1); the UID forms may
     bool synchronises;      // news of the selected mailbox is told before its tagged response
+    bool onlyLooks;         // that news is all that it is for: if it can't be looked for, the command failed
     bool namesTarget;       // a missing mailbox is a target to be created: [TRYCREATE]
     std::unique_ptr<Execution> (*start)(Session&, Arguments&&);
 };

@@ -93,6 +93,8 @@ void Session::log(const std::string& text, LogLevel level) {
 }
 
 void Session::logFailure(const std::string& what, const maildir::Error& error) {
+    if (error.isLogged() || _complaints[what] == error.what()) return;
+    _complaints[what] = error.what();
     using maildir::ErrorKind;
     LogLevel level = LogLevel::Error;
     switch (error.kind()) {
@@ -416,11 +418,33 @@ void Session::finishCommand(const Reply& reply) {
     _reception.reset();
     _isWaiting = false;
     // What a STORE looked for before it changed anything needs no second look.
+    std::optional<Reply> failed;
     if (_view && _row->synchronises) {
-        tellNews(_row->announcesExpunge || _isUidCommand, _isUidCommand, false, _commandBegan);
+        failed = tellNews(_row->announcesExpunge || _isUidCommand, _isUidCommand, false, _commandBegan);
     }
-    writer().tagged(_tag, reply);
+    const bool isFailed = failed && _row->onlyLooks && reply.status == Reply::Ok;
+    if (reply.status == Reply::Ok && !isFailed) _complaints.erase(_commandName);
+    writer().tagged(_tag, isFailed ? *failed : reply);
     noteBad(reply);
+    if (_row->synchronises) endIfGone();
+}
+
+bool Session::synchronise(bool mayExpunge, bool withUid) {
+    const bool isTold = !tellNews(mayExpunge, withUid, false, {});
+    endIfGone();
+    return isTold && !_view->mailbox().isTroubled();
+}
+
+void Session::endIfGone() {
+    if (_closes || !_view || !_view->mailbox().isGone()) return;
+    log("ends: the selected mailbox is gone");
+    close("", "The selected mailbox was deleted or renamed, or another one has its place");
+}
+
+void Session::unselectIfGone() {
+    if (!_view || !_view->mailbox().isGone()) return;
+    if (_features.rev2) writer().status("OK", "CLOSED", "The selected mailbox is no more");
+    unselect();
 }
 
 // RFC 3501 5.3: EXPUNGE never, and nothing that the client's buffers might not take. Where the client has not read the
@@ -429,10 +453,13 @@ void Session::tellUnasked() {
     constexpr std::size_t mostPendingOctets = 4096;
     if (!_policy->tellsUnasked || !_view || _execution || _closes || _startsTls) return;
     if (!_reader.isBetweenCommands() || _out->pendingOctets() > mostPendingOctets) return;
-    tellNews(false, false, true, {});
+    (void)tellNews(false, false, true, {});
+    endIfGone();
 }
 
-void Session::tellNews(bool mayExpunge, bool withUid, bool onlyIfShort, std::optional<Clock::time_point> since) {
+std::optional<Reply> Session::tellNews(bool mayExpunge, bool withUid, bool onlyIfShort,
+                                       std::optional<Clock::time_point> since) {
+    if (_view->mailbox().isGone()) return std::nullopt;
     View::SyncOptions options;
     options.since = since;
     options.onlyIfShort = onlyIfShort;
@@ -444,9 +471,13 @@ void Session::tellNews(bool mayExpunge, bool withUid, bool onlyIfShort, std::opt
         ResponseWriter responses = writer();
         _view->synchronise(responses, options);
     } catch (const maildir::Error& error) {
+        if (_view->mailbox().isGone()) return std::nullopt;
         // The command itself is done; what is new will be told later.
         logFailure("cannot look for news", error);
+        return replyTo(error);
     }
+    _complaints.erase("cannot look for news");
+    return std::nullopt;
 }
 
 void Session::answerRefusal(const CommandReader::Refusal& refusal) {

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <exception>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -93,8 +94,11 @@ public:
     // The same for what failed, as much as it matters: what a client may well come upon is no error.
     void logFailure(const std::string& what, const maildir::Error& error);
 
-    // Tells what is new in the selected mailbox.
-    void synchronise(bool mayExpunge, bool withUid) { tellNews(mayExpunge, withUid, false, {}); }
+    // Tells what is new in the selected mailbox, or ends the session if the mailbox is gone. False: it is to be looked
+    // at again soon, since it could not be now, and nobody tells when it can.
+    bool synchronise(bool mayExpunge, bool withUid);
+    // After a command of this session's own that may have removed the selected mailbox: nothing is selected then.
+    void unselectIfGone();
 
     // The message of the APPEND being carried out.
     [[nodiscard]] AppendReception* reception() { return _reception.get(); }
@@ -112,9 +116,12 @@ private:
     void answerRefusal(const CommandReader::Refusal& refusal);
     void noteBad(const Reply& reply);
     void tellUnasked();
-    // onlyIfShort and since: as View::SyncOptions has them.
-    void tellNews(bool mayExpunge, bool withUid, bool onlyIfShort,
-                  std::optional<std::chrono::steady_clock::time_point> since);
+    // onlyIfShort and since: as View::SyncOptions has them. Gives the reply to what made it impossible.
+    std::optional<Reply> tellNews(bool mayExpunge, bool withUid, bool onlyIfShort,
+                                  std::optional<std::chrono::steady_clock::time_point> since);
+    // BYE if the selected mailbox is gone (RFC 2180 3.3): EXPUNGEs would say that its messages were removed one by one,
+    // which is not known of a mailbox that was renamed or replaced.
+    void endIfGone();
     void greetPreauthenticated();
     void checkDeadlines();
     void close(std::string_view code, std::string_view text);
@@ -147,6 +154,7 @@ private:
     bool _isUidCommand = false;
     std::string _backlog;  // octets that came while a command was at work
     bool _wantsAgain = false, _isWaiting = false, _closes = false, _startsTls = false, _isAdmitted = false;
+    std::map<std::string, std::string> _complaints;  // by command: what it failed by, until it succeeds
     std::size_t _badInARow = 0, _failures = 0;
     std::size_t _answerOctets = 0;  // of this command's text and of the lines that answered it
     std::chrono::steady_clock::time_point _begun, _lastActivity;

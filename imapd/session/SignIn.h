@@ -20,7 +20,6 @@ class Session;
 // code where that is told. how, and who acts for the user (empty: nobody else): for the log. Throws maildir::Error.
 Reply openMail(Session& session, const maildock::Account& account, const std::string& how,
                const std::string& actingBy = {});
-
 // What a client is told where that threw.
 [[nodiscard]] Reply replyToUnopened(const maildir::Error& error);
 

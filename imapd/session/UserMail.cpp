@@ -50,6 +50,7 @@ UserMail::UserMail(maildir::TreeSettings settings, std::shared_ptr<const Policy>
     : _tree(std::move(settings)), _policy(std::move(policy)), _store(&store), _features(&features) {}
 
 bool UserMail::prepare() {
+    _store->requireRoot(_tree.settings().root);
     const bool isNew = _tree.ensureRoot();
     const Recorded recorded = _tree.specialUses().load();
     for (const Policy::SpecialUse& use : _policy->specialUses) {
@@ -244,7 +245,7 @@ std::shared_ptr<maildir::Mailbox> UserMail::open(std::string_view wireName) cons
 }
 
 std::shared_ptr<maildir::Mailbox> UserMail::open(const MailboxName& name) const {
-    return _store->open(_tree.pathOf(name));
+    return _store->open(_tree.pathOf(name), _tree.settings().root);
 }
 
 void UserMail::forget(const MailboxName& name) const {

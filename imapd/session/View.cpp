@@ -122,9 +122,8 @@ bool View::looksTheSame(const Record& record, const KnownFlags& told, const mail
 }
 
 void View::synchronise(ResponseWriter& writer, const SyncOptions& options) {
-    std::shared_ptr<const Snapshot> newest =
-        options.lookAtDisk && !_mailbox->isGone() ? lookAtDisk(options) : _mailbox->snapshot();
-    if (!_isReadOnly && newest->recentUnclaimed() > 0 && !_mailbox->isGone()) {
+    std::shared_ptr<const Snapshot> newest = options.lookAtDisk ? lookAtDisk(options) : _mailbox->snapshot();
+    if (!_isReadOnly && newest->recentUnclaimed() > 0) {
         for (const Uid uid : _mailbox->claimRecent()) _recent.insert(uid.value);
         newest = _mailbox->snapshot();
     }
@@ -187,14 +186,7 @@ void View::synchronise(ResponseWriter& writer, const SyncOptions& options) {
 }
 
 std::shared_ptr<const Snapshot> View::lookAtDisk(const SyncOptions& options) {
-    try {
-        return options.since ? _mailbox->refreshedSince(*options.since) : _mailbox->refresh();
-    } catch (const maildir::Error& error) {
-        // Gone: nothing is left in it. The session hears of it as EXPUNGEs.
-        if (error.kind() != maildir::ErrorKind::NotFound) throw;
-        _mailbox->markGone();
-        return _mailbox->snapshot();
-    }
+    return options.since ? _mailbox->refreshedSince(*options.since) : _mailbox->refresh();
 }
 
 }  // namespace imapd

@@ -55,7 +55,8 @@ public:
 
     // Looks for news (without a look at the disk if !lookAtDisk) and writes it: EXPUNGE where mayExpunge, EXISTS,
     // RECENT, FLAGS/PERMANENTFLAGS on new keywords, FETCH (FLAGS) with UID if withUid. announceExternalFlags: row
-    // V0046.
+    // V0046. Throws Error, with the view as it was, where the mailbox can't be looked at: nothing of it is told to be
+    // gone then. Of a mailbox that is gone altogether (Mailbox::isGone) nothing is told at all: the session ends.
     struct SyncOptions {
         bool mayExpunge = true;
         bool withUid = false;

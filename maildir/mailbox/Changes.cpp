@@ -179,7 +179,8 @@ bool Mailbox::State::removeMessageLocked(const Folders& folders, const RecordRef
     const std::string parkedAt = freshParkingPath();
     feed->expect(FileEvent::MovedAway, record->isInNew, record.fileName());
     park(record->uid, parkedAt);
-    if (renameat(place.folder, place.path.c_str(), AT_FDCWD, parkedAt.c_str()) == 0) return true;
+    const auto parksIt = [&] { return renameat(place.folder, place.path.c_str(), AT_FDCWD, parkedAt.c_str()) == 0; };
+    if (parksIt() || (errno == ENOENT && mendLocked(true) && parksIt())) return true;
     const int number = errno;
     unpark(record->uid);
     feed->unexpect(FileEvent::MovedAway, record->isInNew, record.fileName());

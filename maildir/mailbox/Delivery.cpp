@@ -85,7 +85,16 @@ std::unique_ptr<Delivery> Mailbox::beginDelivery() {
     if (_state->isGone) throw Error(ErrorKind::NotFound, "the mailbox is gone", _state->directory);
     auto state = std::make_unique<Delivery::State>();
     state->path = _state->directory + "/tmp/" + uniqueBaseName();
-    state->file = createExclusive(state->path);
+    try {
+        state->file = createExclusive(state->path);
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::Unavailable) throw;
+        const std::lock_guard lock(_state->writer);
+        _state->prepareLocked();
+        _state->requireInPlaceLocked();
+        if (!_state->mendLocked(true)) throw;
+        state->file = createExclusive(state->path);
+    }
     return std::unique_ptr<Delivery>(new Delivery(std::move(state)));
 }
 
@@ -142,6 +151,8 @@ Edit Mailbox::State::placeArrivalLocked(const Arrival& arrival, Uid uid) {
 
 void Mailbox::State::commitArrivedLocked(std::span<Arrival* const> taken) {
     prepareLocked();
+    requireInPlaceLocked();
+    (void)mendLocked(true);
     const ListLock listLock(*this);
     for (Arrival* const arrival : taken) {
         try {

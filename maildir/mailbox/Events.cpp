@@ -73,6 +73,8 @@ bool Mailbox::State::applyEventsLocked(const std::vector<FileEvent>& events) {
         }
     }
     if (!pendingRows.rows().empty()) return false;  // a look at them failed
+    // A file is missing under its name also where the whole tree is away.
+    if (!findings.edits.empty() && !presence.isInPlace()) return false;
     if (findings.unknown.empty()) {
         commitLocked(std::move(findings));
     } else {

@@ -49,6 +49,7 @@ bool Mailbox::findAgain(Uid uid) {
     const auto placeOf = [](const std::optional<RecordRef>& record) {
         return record ? std::string(record->fileName()) + ((*record)->isInNew ? "/new" : "/cur") : std::string();
     };
+    if (_state->isGone) return false;
     const std::shared_ptr<const Snapshot> before = snapshot();
     const std::string place = placeOf(before->find(uid));
     // Renamed by another program: events tell where to, or else a look at the directories.

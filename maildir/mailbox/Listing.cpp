@@ -27,10 +27,10 @@ namespace maildir {
 
 namespace {
 
+// None (zero) of a directory that is not there.
 timespec timeOf(const std::string& path) {
-    struct stat status {};
-    if (stat(path.c_str(), &status) != 0) throw Error::fromErrno("cannot stat", path);
-    return status.st_mtim;
+    const std::optional<struct stat> status = statusIfThere(path);
+    return status ? status->st_mtim : timespec{};
 }
 
 bool same(const timespec& left, const timespec& right) {
@@ -100,16 +100,35 @@ void waitForTick(const Scan& scan) {
     if (wait > 0) nanosleep(&pause, nullptr);
 }
 
-// Some file systems do not tell in the listing of what kind an entry is.
+// Some file systems do not tell in the listing of what kind an entry is. What can't be looked at must not count as
+// missing.
 bool isRegular(int folder, const dirent& entry) {
     if (entry.d_type != DT_UNKNOWN) return entry.d_type == DT_REG;
     struct stat status {};
-    return fstatat(folder, entry.d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode);
+    if (fstatat(folder, entry.d_name, &status, AT_SYMLINK_NOFOLLOW) == 0) return S_ISREG(status.st_mode);
+    if (errno != ENOENT) throw Error::fromErrno("cannot look at", entry.d_name);
+    return false;
 }
 
-void listInto(Scan& scan, const std::string& path, bool isInNew) {
-    const std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir(path.c_str()), &closedir);
-    if (!directory) throw Error::fromErrno("cannot list", path);
+using OpenDirectory = std::unique_ptr<DIR, int (*)(DIR*)>;
+
+// Of the open mailbox directory `above`. Null: it is not in there.
+OpenDirectory openBelow(const FileDescriptor& above, const char* name, const std::string& path) {
+    FileDescriptor folder(openat(above.get(), name, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!folder.isOpen() && errno == ENOENT) return {nullptr, &closedir};
+    OpenDirectory stream(folder.isOpen() ? fdopendir(folder.get()) : nullptr, &closedir);
+    if (!stream) throw Error::fromErrno("cannot list", path);
+    folder.release();  // the stream's now
+    return stream;
+}
+
+struct stat statusOf(DIR* directory, const std::string& path) {
+    struct stat status {};
+    if (fstat(dirfd(directory), &status) != 0) throw Error::fromErrno("cannot stat", path);
+    return status;
+}
+
+void listInto(Scan& scan, const OpenDirectory& directory, const std::string& path, bool isInNew) {
     for (;;) {
         errno = 0;
         // readdir() is safe on a stream that only this thread has.
@@ -125,7 +144,9 @@ void listInto(Scan& scan, const std::string& path, bool isInNew) {
     if (errno != 0) throw Error::fromErrno("cannot list", path);
 }
 
-Scan scanDirectories(const std::string& directory, std::size_t expected) {
+// Both are listed below one directory that is held open, and are the ones that they were: where another has their path
+// for a moment, what it lacks is not gone.
+Scan scanDirectories(const std::string& directory, const Presence& presence, std::size_t expected) {
     Scan scan;
     scan.files.reserve(expected + 16);
     scan.names.reserve(expected * 64);
@@ -134,12 +155,26 @@ Scan scanDirectories(const std::string& directory, std::size_t expected) {
     scan.started = clockNow();
     scan.startedSteady = steadyNow();
     const std::string newPath = directory + "/new", curPath = directory + "/cur";
-    scan.newTime = timeOf(newPath);
-    scan.curTime = timeOf(curPath);
+    const FileDescriptor above(openat(AT_FDCWD, directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    struct stat status {};
+    if (!above.isOpen() || fstat(above.get(), &status) != 0) throw Error::fromErrno("cannot list", directory);
+    const OpenDirectory newFolder = openBelow(above, "new", newPath), curFolder = openBelow(above, "cur", curPath);
+    if (!presence.isDirectory(status) || !curFolder || !presence.isCur(statusOf(curFolder.get(), curPath))) {
+        throw Error(ErrorKind::Unavailable, "another directory came in between", directory);
+    }
+    scan.curTime = statusOf(curFolder.get(), curPath).st_mtim;
+    if (newFolder) {
+        const struct stat found = statusOf(newFolder.get(), newPath);
+        scan.newTime = found.st_mtim;
+        scan.newInode = found.st_ino;
+    }
     // new/ first: a message moves from new/ to cur/, so it is seen at least once.
-    listInto(scan, newPath, true);
-    listInto(scan, curPath, false);
-    scan.isStable = same(scan.newTime, timeOf(newPath)) && same(scan.curTime, timeOf(curPath));
+    if (newFolder) listInto(scan, newFolder, newPath, true);
+    listInto(scan, curFolder, curPath, false);
+    struct stat after {};
+    const bool isStillMissing = !newFolder && fstatat(above.get(), "new", &after, 0) != 0 && errno == ENOENT;
+    scan.isStable = (newFolder ? same(scan.newTime, statusOf(newFolder.get(), newPath).st_mtim) : isStillMissing) &&
+                    same(scan.curTime, statusOf(curFolder.get(), curPath).st_mtim);
     return scan;
 }
 
@@ -165,7 +200,10 @@ void Findings::addUnknown(FilePlace place, int attempt) {
 
 bool Mailbox::State::exists(FilePlace place) const {
     struct stat status {};
-    return lstat(pathOf(place.name, place.isInNew).c_str(), &status) == 0 && S_ISREG(status.st_mode);
+    const std::string path = pathOf(place.name, place.isInNew);
+    if (lstat(path.c_str(), &status) == 0) return S_ISREG(status.st_mode);
+    if (errno != ENOENT && errno != ENAMETOOLONG) throw Error::fromErrno("cannot look at", path);
+    return false;
 }
 
 bool Mailbox::State::timesChangedLocked() const {
@@ -197,7 +235,7 @@ Findings Mailbox::State::lookLocked() {
     constexpr int maxAttempts = 8;
     for (look.attempt = 1; look.attempt <= maxAttempts && !isCertain; ++look.attempt) {
         const std::uint64_t newsBefore = newsOfWatchLocked();
-        Scan scan = scanDirectories(directory, std::max(look.snapshot->size(), rows.size()));
+        Scan scan = scanDirectories(directory, presence, std::max(look.snapshot->size(), rows.size()));
         const bool areKnownTimes = same(scan.newTime, newTime) && same(scan.curTime, curTime);
         const std::int64_t since = areKnownTimes ? timesSince : scan.startedSteady;
         const bool isQuiet =
@@ -220,6 +258,7 @@ Findings Mailbox::State::lookLocked() {
             const std::int64_t age = isWatched ? nanosecondsPerTick : trustedAgeSeconds * secondNanoseconds;
             isCertain = isUntold || (hasOwnClock && isSettled(scan, age)) || isQuietSince(previous, scan);
         }
+        if (isCertain) requireProofLocked(scan, look);
         if (isCertain || (look.attempt > 1 && !isWatched)) break;
         if (isWatched) {
             waitForTick(scan);
@@ -256,6 +295,21 @@ Findings Mailbox::State::lookLocked() {
         findings.edits[record->uid.value] = {*record, std::string(record.fileName()), true};
     }
     return std::move(look.findings);
+}
+
+void Mailbox::State::requireProofLocked(const Scan& scan, const Look& look) {
+    const ino_t before = std::exchange(newInode, scan.newInode != 0 ? scan.newInode : newInode);
+    if (before == 0 || scan.newInode == before) return;
+    for (std::size_t position = 0; position < look.seen.size(); ++position) {
+        if (look.seen[position] != 0 || !look.snapshot->at(position)->isInNew) continue;
+        newInode = before;
+        if (scan.newInode != 0) endLocked("has another new/ than before");
+        throw Error(
+            ErrorKind::Unavailable,
+            "new/ is missing, and there were messages in it: put it back (if they were removed on purpose, make "
+            "an empty one)",
+            directory);
+    }
 }
 
 void Mailbox::State::matchLocked(const Scan& scan, Look& look) {

@@ -106,22 +106,8 @@ void Mailbox::State::prepareLocked() {
 void Mailbox::State::loadLocked() {
     if (isLoaded) return;
     requireLocked();
-    // Some programs make cur/ alone; a maildir has all three.
-    for (const char* const part : {"/new", "/tmp"}) {
-        const auto isThere = [this](const char* name) {
-            return faccessat(AT_FDCWD, (directory + name).c_str(), F_OK, AT_EACCESS) == 0;
-        };
-        if (isThere(part) || !isThere("/cur")) continue;
-        try {
-            makeDirectory(directory + part);
-        } catch (const Error& error) {
-            if (error.kind() != ErrorKind::AlreadyExists) throw;
-        }
-    }
-    struct stat cur {};
-    if (stat((directory + "/cur").c_str(), &cur) != 0) throw Error::fromErrno("cannot open the mailbox", directory);
-    curDevice = cur.st_dev;
-    curInode = cur.st_ino;
+    presence.remember();
+    (void)mendLocked(true);  // some programs make cur/ alone; a maildir has all three
     hasOwnClock = options.watcher->fileSystemOf(directory).isLocal;
     takeKeywordsLocked(keywordFile.load());
     cleanTmp(directory);
@@ -136,6 +122,7 @@ void Mailbox::State::loadLocked() {
     }
     isLoaded = true;
     isWatchedAndLoaded = isWatched;
+    troubleIsOverLocked();
 }
 
 void Mailbox::State::refreshUnwatchedLocked() {
@@ -156,6 +143,14 @@ void Mailbox::State::refreshLocked() {
     requireLocked();
     if (!isLoaded) return loadLocked();
     requireInPlaceLocked();
+    if (isTroubled) {
+        // Nobody told of what happened meanwhile, nor of what messages contain now.
+        (void)mendLocked(false);
+        startOpening();
+        feed->noteOverflow();
+        timesAreTrusted = false;
+        if (!isWatched) isWatchDue = true;
+    }
     if (awaitedLetters.any()) takeKeywordsLocked(keywordFile.load());
     if (!isWatched) return refreshUnwatchedLocked();
     const ChangeFeed::Pending pending = feed->take();
@@ -196,15 +191,9 @@ void Mailbox::State::catchUpWithEventsLocked() {
     lookedAt = began;
 }
 
-void Mailbox::State::requireInPlaceLocked() {
-    if (isInPlace()) return;
-    isGone = true;
-    feed->wakeViewers();
-    throw Error(ErrorKind::NotFound, "the mailbox's directory is gone, or another one", directory);
-}
-
 void Mailbox::State::lookAtAllLocked() {
     requireInPlaceLocked();
+    (void)mendLocked(false);
     takeKeywordsLocked(keywordFile.load());
     absorbListLocked();
     Findings findings = lookLocked();
@@ -241,9 +230,7 @@ bool Mailbox::State::absorbListLocked() {
     if (snapshot->uidValidity().value != 0 && list.uidValidity() != snapshot->uidValidity()) {
         // Another program started the mailbox anew: what our clients know is worth nothing. This object ends here; the
         // next open loads the new state.
-        isGone = true;
-        feed->wakeViewers();
-        throw Error(ErrorKind::NotFound, "another program gave the mailbox a new UIDVALIDITY", directory);
+        endLocked("got a new UIDVALIDITY by another program");
     }
     for (const Uid leapt : news->leapt) {
         logLocked("the row of UID " + std::to_string(leapt.value) + " in the UID list of " + directory +

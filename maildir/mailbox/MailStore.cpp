@@ -5,8 +5,10 @@
 #include <list>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <vector>
 
+#include "maildir/FileOps.h"
 #include "maildir/mailbox/Saver.h"
 
 namespace maildir {
@@ -70,6 +72,9 @@ struct MailStore::State {
         return dropped;
     }
 
+    // Open at this directory, or null: also if it is the one with the cur/ `besides`.
+    std::shared_ptr<Mailbox> known(const std::string& directory, const struct stat* besides = nullptr);
+
     // The first open mailbox whose directory comes after this one; null: there is none.
     std::shared_ptr<Mailbox> after(const std::string& directory) {
         const std::lock_guard lock(mutex);
@@ -84,10 +89,47 @@ MailStore::MailStore(Mailbox::Options options, std::size_t keptRecords)
 
 MailStore::~MailStore() = default;
 
-std::shared_ptr<Mailbox> MailStore::open(const std::string& directory) {
+namespace {
+
+// What is at the path as a directory.
+std::optional<struct stat> directoryAt(const std::string& path) {
+    std::optional<struct stat> status = statusIfThere(path);
+    if (status && !S_ISDIR(status->st_mode)) status.reset();
+    return status;
+}
+
+// The cur/ of a mailbox that nothing is known of. Throws NotFound if it is proven that there is none.
+struct stat requireCur(const std::string& directory, const std::string& root) {
+    if (!root.empty()) {
+        if (!directoryAt(root)) throw Error(ErrorKind::Unavailable, "the root of the mail is not there", root);
+    }
+    const bool isThere = directoryAt(directory).has_value();
+    if (isThere) {
+        if (const auto cur = directoryAt(directory + "/cur")) return *cur;
+    }
+    // INBOX always exists (RFC 3501 5.1).
+    if (directory == root) throw Error(ErrorKind::Unavailable, "the root of the mail has no cur/", root);
+    throw Error(ErrorKind::NotFound, isThere ? "no Maildir" : "no such mailbox", directory);
+}
+
+}  // namespace
+
+std::shared_ptr<Mailbox> MailStore::State::known(const std::string& directory, const struct stat* besides) {
+    const std::lock_guard lock(mutex);
+    const auto found = mailboxes.find(directory);
+    if (found == mailboxes.end() || (besides != nullptr && found->second.kept->isOf(*besides))) return nullptr;
+    return found->second.kept;
+}
+
+std::shared_ptr<Mailbox> MailStore::open(const std::string& directory, const std::string& root) {
     struct stat status {};
-    if (stat((directory + "/cur").c_str(), &status) != 0) throw Error::fromErrno("cannot open the mailbox", directory);
-    if (!S_ISDIR(status.st_mode)) throw Error(ErrorKind::NotFound, "no Maildir", directory);
+    const bool isThere = stat((directory + "/cur").c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+    {
+        // One that is known, and is not proven to be gone, stays what it is until that can be told.
+        const std::shared_ptr<Mailbox> doubtful = _state->known(directory, isThere ? &status : nullptr);
+        if (doubtful && doubtful->isOfCurrentUser()) (void)doubtful->isPresent();
+        if (!isThere || doubtful) status = requireCur(directory, root);
+    }
     std::vector<std::shared_ptr<Mailbox>> dropped;
     const std::lock_guard lock(_state->mutex);
     if (const auto found = _state->mailboxes.find(directory); found != _state->mailboxes.end()) {
@@ -106,7 +148,7 @@ std::shared_ptr<Mailbox> MailStore::open(const std::string& directory) {
         _state->uses.erase(found->second.use);
         _state->mailboxes.erase(found);
     }
-    auto mailbox = std::make_shared<Mailbox>(directory, _state->options);
+    auto mailbox = std::make_shared<Mailbox>(directory, _state->options, root);
     _state->uses.push_front(directory);
     _state->mailboxes[directory] = {mailbox, _state->uses.begin()};
     for (auto& each : _state->trim()) dropped.push_back(std::move(each));
@@ -115,25 +157,27 @@ std::shared_ptr<Mailbox> MailStore::open(const std::string& directory) {
 }
 
 void MailStore::forget(const std::string& directory) {
-    std::vector<std::shared_ptr<Mailbox>> gone;
+    std::shared_ptr<Mailbox> gone;
     {
         const std::lock_guard lock(_state->mutex);
-        for (auto each = _state->mailboxes.begin(); each != _state->mailboxes.end();) {
-            const std::string& path = each->first;
-            const bool isBelow = path == directory || path.starts_with(directory + "/");
-            if (!isBelow) {
-                ++each;
-                continue;
-            }
-            gone.push_back(std::move(each->second.kept));
-            _state->uses.erase(each->second.use);
-            each = _state->mailboxes.erase(each);
+        if (const auto found = _state->mailboxes.find(directory); found != _state->mailboxes.end()) {
+            gone = std::move(found->second.kept);
+            _state->uses.erase(found->second.use);
+            _state->mailboxes.erase(found);
         }
     }
-    for (const auto& each : gone) each->markGone();
-    if (!_state->options.cache) return;
-    for (const auto& each : gone) _state->options.cache->remove(each->directory());
-    _state->options.cache->remove(directory);
+    if (gone) gone->markGone();
+    if (_state->options.cache) _state->options.cache->remove(directory);
+}
+
+void MailStore::requireRoot(const std::string& root) const {
+    std::shared_ptr<Mailbox> one = _state->known(root);
+    if (!one) {
+        const std::lock_guard lock(_state->mutex);
+        const auto below = _state->mailboxes.lower_bound(root + "/");
+        if (below != _state->mailboxes.end() && below->first.starts_with(root + "/")) one = below->second.kept;
+    }
+    if (one && !one->isGone()) one->requireRoot();
 }
 
 }  // namespace maildir

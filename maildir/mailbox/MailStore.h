@@ -16,11 +16,16 @@ public:
     MailStore(Mailbox::Options options, std::size_t keptRecords);
     ~MailStore();
 
-    // The mailbox at this absolute path; throws NotFound if it is no Maildir (has no cur/), Busy while it is open with
-    // the rights of another user (FileIdentity).
-    std::shared_ptr<Mailbox> open(const std::string& directory);
-    // The directory, and all below it, was removed or renamed: those open are marked gone.
+    // The mailbox at this absolute path, of the tree with this root (empty: the directory above). Throws NotFound if it
+    // is proven to be no Maildir (a directory without cur/, or none), Unavailable or NoPermission if that can't be told
+    // now, Busy while it is open with the rights of another user (FileIdentity).
+    std::shared_ptr<Mailbox> open(const std::string& directory, const std::string& root = {});
+    // The directory was removed or renamed by this process: if it is open, it is marked gone. Mailboxes below it are
+    // not meant.
     void forget(const std::string& directory);
+    // Throws Unavailable or NoPermission if mailboxes of this tree are open, or were lately, and its root is not there:
+    // a new tree in its place would be taken for an empty one.
+    void requireRoot(const std::string& root) const;
 
 private:
     struct State;

@@ -44,9 +44,10 @@ void cleanTmp(const std::string& directory) {
 
 // --- State: what every change needs
 
-Mailbox::State::State(std::string path, Mailbox::Options given)
+Mailbox::State::State(std::string path, const std::string& root, Mailbox::Options given)
     : directory(std::move(path)),
       options(std::move(given)),
+      presence(directory, root),
       list(directory),
       keywordFile(directory),
       messageFacts(options.facts, options.cache != nullptr, options.onUnsaved) {
@@ -86,15 +87,6 @@ void Mailbox::State::publish(std::shared_ptr<const Snapshot> snapshot) {
     feed->wakeViewers();
 }
 
-bool Mailbox::State::isSameDirectory(const struct stat& cur) const {
-    return curInode == 0 || (cur.st_ino == curInode && cur.st_dev == curDevice);
-}
-
-bool Mailbox::State::isInPlace() const {
-    struct stat cur {};
-    return stat((directory + "/cur").c_str(), &cur) == 0 && isSameDirectory(cur);
-}
-
 std::optional<FolderTimes> Mailbox::State::timesToCheck() {
     if (!isWatchedAndLoaded) return std::nullopt;
     const std::int64_t present = steadyMilliseconds(), before = checkedAt;
@@ -106,10 +98,6 @@ std::optional<FolderTimes> Mailbox::State::timesToCheck() {
         stat((directory + "/new").c_str(), &forNew) == 0 && stat((directory + "/cur").c_str(), &forCur) == 0;
     if (!areThere) return std::nullopt;
     return FolderTimes{nanosecondsOf(forNew.st_mtim), nanosecondsOf(forCur.st_mtim)};
-}
-
-void Mailbox::State::requireLocked() const {
-    if (isGone) throw Error(ErrorKind::NotFound, "the mailbox is gone", directory);
 }
 
 std::optional<std::size_t> Mailbox::State::findByNameLocked(const Snapshot& snapshot, std::string_view baseName,
@@ -139,9 +127,9 @@ void Mailbox::State::indexLocked() const {
 
 bool Mailbox::State::isGoneNameLocked(std::uint64_t hash) {
     if (!goneNamesAreKnown) {
-        goneNamesAreKnown = true;
         UidList onDisk(directory);
         const std::optional<UidListNews> all = onDisk.refresh();
+        goneNamesAreKnown = true;
         indexLocked();
         for (const UidRow& row : all ? all->rows : std::vector<UidRow>()) {
             const std::uint64_t each = NameIndex::hashOf(row.baseName);
@@ -152,6 +140,7 @@ bool Mailbox::State::isGoneNameLocked(std::uint64_t hash) {
 }
 
 void Mailbox::State::settleListLocked() {
+    requireInPlaceLocked();  // a list that is missing is written again, which must not be in another mailbox
     if (absorbListLocked() || !list.exists() || list.isDamaged()) lookUnderListLockLocked();
     compactListLocked(published()->size(), {}, {});
 }
@@ -484,8 +473,8 @@ void Viewer::acknowledge(const Snapshot& snapshot) {
 
 // --- Mailbox
 
-Mailbox::Mailbox(std::string directory, Options options)
-    : _state(std::make_unique<State>(std::move(directory), std::move(options))) {}
+Mailbox::Mailbox(std::string directory, Options options, const std::string& root)
+    : _state(std::make_unique<State>(std::move(directory), root, std::move(options))) {}
 
 Mailbox::~Mailbox() = default;
 
@@ -508,12 +497,17 @@ std::shared_ptr<const Snapshot> Mailbox::refresh() {
     if (times && _state->feed->noteTimes(*times, _state->hasOwnClock)) {
         _state->options.watcher->reportMissed(_state->directory);
     }
-    if (_state->isAsKnown() && _state->isInPlace()) return _state->published();
+    if (_state->isAsKnown() && _state->presence.isInPlace()) return _state->published();
     {
         const std::lock_guard lock(_state->writer);
-        _state->refreshLocked();
+        try {
+            _state->refreshLocked();
+            _state->troubleIsOverLocked();
+        } catch (const Error& error) {
+            throw _state->toldLocked(error);
+        }
     }
-    if (_state->isWatchDue) _state->options.onWatchDue(shared_from_this());
+    if (_state->isWatchDue && _state->options.onWatchDue) _state->options.onWatchDue(shared_from_this());
     return _state->published();
 }
 
@@ -530,6 +524,7 @@ void Mailbox::finishWatching() {
         const bool isTold = state.options.watcher->watch(state.directory, state.feed);
         const std::lock_guard lock(state.writer);
         if (!state.isWatchDue) return;  // somebody was quicker
+        if (!isTold && !state.presence.isInPlace()) return;
         state.noteWatchedLocked(isTold);
         if (state.timesChangedLocked()) state.lookAtAllLocked();
     } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): whoever uses the mailbox is told
@@ -572,13 +567,31 @@ std::vector<Uid> Mailbox::claimRecent() {
 }
 
 void Mailbox::markGone() {
+    {
+        const std::lock_guard lock(_state->writer);
+        _state->isGone = true;
+    }
+    _state->feed->wakeViewers();
+}
+
+bool Mailbox::isPresent() {
     const std::lock_guard lock(_state->writer);
-    _state->isGone = true;
-    const std::shared_ptr<const Snapshot> last = _state->published();
-    SnapshotBuilder empty;
-    empty.setHeader(last->uidValidity(), last->uidNext(), last->highestModSeq(), last->sharedKeywords(),
-                    last->generation() + 1);
-    _state->publish(empty.finish());
+    if (_state->isGone || !_state->presence.isKnown()) return false;
+    try {
+        _state->requireInPlaceLocked();
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::NotFound) throw;
+        return false;
+    }
+    return true;
+}
+
+void Mailbox::requireRoot() const {
+    _state->presence.requireRoot();
+}
+
+bool Mailbox::isTroubled() const {
+    return _state->isTroubled;
 }
 
 bool Mailbox::isGone() const {
@@ -586,7 +599,7 @@ bool Mailbox::isGone() const {
 }
 
 bool Mailbox::isOf(const struct stat& cur) const {
-    return _state->isSameDirectory(cur);
+    return _state->presence.isCur(cur);
 }
 
 bool Mailbox::isOfCurrentUser() const {

@@ -5,8 +5,8 @@
 // for the network. Lock order: Mailbox writer mutex -> dovecot-uidlist.lock -> dovecot-keywords.lock -> Watcher; two
 // mailboxes are never locked at once (a copy reads the source's snapshot, then locks the target).
 //
-// Every function throws maildir::Error (NotFound once the mailbox's directory is gone, NoPermission, OverQuota, Io,
-// Busy).
+// Every function throws maildir::Error (NotFound once the mailbox's directory is proven to be gone, Unavailable or
+// NoPermission while it can't be looked at, OverQuota, Io, Busy). What can't be looked at stays as it was published.
 #pragma once
 
 #include <sys/stat.h>
@@ -97,7 +97,8 @@ public:
         std::shared_ptr<Columns> columns;        // null: none are kept
     };
 
-    Mailbox(std::string directory, Options options);
+    // root: of the tree that it is in; empty: the directory above. A mailbox whose root is away is not gone (Presence).
+    Mailbox(std::string directory, Options options, const std::string& root = {});
     ~Mailbox();
 
     [[nodiscard]] const std::string& directory() const;
@@ -155,9 +156,16 @@ public:
     // column: of the values of column(name), and others that were derived since.
     void keepColumn(const std::string& name, std::shared_ptr<const Column> column);
 
-    // The directory was removed or renamed by this process: from now on empty, changes throw NotFound.
+    // The directory was removed or renamed by this process: from now on looks and changes throw NotFound.
     void markGone();
     [[nodiscard]] bool isGone() const;
+    // Whether its directory is there, the one that was loaded; throws Unavailable or NoPermission if that can't be
+    // told.
+    [[nodiscard]] bool isPresent();
+    // Throws Unavailable or NoPermission if it was loaded from a tree whose root is not there now.
+    void requireRoot() const;
+    // It could not be looked at, or lacks a directory: nobody tells when that changes, so it is to be looked at soon.
+    [[nodiscard]] bool isTroubled() const;
     // Whether this thread has the rights (FileIdentity) with which it was opened.
     [[nodiscard]] bool isOfCurrentUser() const;
     // Whether it was loaded from a directory with this cur/ (or was not loaded yet): paths may lead elsewhere by now.

@@ -1,7 +1,7 @@
 // The inside of a Mailbox, shared by the files that implement it: Look.cpp (what others did), Listing.cpp (the
 // directories), Events.cpp (inotify), Stored.cpp (the cache file), Changes.cpp (flags, expunge), Delivery.cpp,
 // Transfer.cpp (copy, move), Facts.cpp (reading messages), Rewritten.cpp (files whose content changed), TakeOver.cpp
-// (Courier's files). For maildir/mailbox only.
+// (Courier's files), Whole.cpp (whether the directories are there). For maildir/mailbox only.
 #pragma once
 
 #include <sys/stat.h>
@@ -25,6 +25,7 @@
 #include "maildir/mailbox/Folders.h"
 #include "maildir/mailbox/Mailbox.h"
 #include "maildir/mailbox/NameIndex.h"
+#include "maildir/mailbox/Presence.h"
 #include "maildir/mailbox/StoredMailbox.h"
 #include "maildir/mailbox/UidList.h"
 #include "maildir/names/Keywords.h"
@@ -84,6 +85,7 @@ struct Scan {
     timespec started{};              // when that was
     std::int64_t startedSteady = 0;  // the same, in nanoseconds of a clock that nobody sets
     bool isStable = false;           // the times were the same afterwards
+    ino_t newInode = 0;              // of new/; 0: it is missing, which counts as empty
     [[nodiscard]] FilePlace place(const File& file) const {
         return {std::string_view(names).substr(file.offset, file.octets), file.isInNew};
     }
@@ -113,7 +115,7 @@ struct Findings {
 class Placement;  // Transfer.cpp
 
 struct Mailbox::State {
-    State(std::string directory, Mailbox::Options options);
+    State(std::string directory, const std::string& root, Mailbox::Options options);
     ~State();
 
     // --- constant
@@ -123,20 +125,17 @@ struct Mailbox::State {
     const std::shared_ptr<ChangeFeed> feed = std::make_shared<ChangeFeed>();
     std::atomic<bool> isGone{false};
     std::atomic<std::uint64_t> listings{0}, parsed{0};
-    std::atomic<std::uint64_t> curInode{0}, curDevice{0};  // of cur/, once it is loaded
+    Presence presence;
 
     // --- the published snapshot
     std::shared_ptr<const Snapshot> published() const;
     // Whether the published snapshot is all that is known, of a mailbox whose changes are told.
     [[nodiscard]] bool isAsKnown() const {
-        return isWatchedAndLoaded && !feed->hasPending() && !awaitsNames && !isGone && !isToAskForRoom();
+        return isWatchedAndLoaded && !feed->hasPending() && !awaitsNames && !isGone && !isTroubled && !isToAskForRoom();
     }
     // How often others are known to have changed something up to now; nothing where nobody tells. The same number
     // twice: no file got another name in between. Needs no lock.
     [[nodiscard]] std::optional<std::uint64_t> newsOfOthers() const;
-    // Whether the directory's path still leads to the directory that was loaded: watches follow one that is renamed.
-    [[nodiscard]] bool isInPlace() const;
-    [[nodiscard]] bool isSameDirectory(const struct stat& cur) const;
     void publish(std::shared_ptr<const Snapshot> snapshot);
     // The times of a watched mailbox's directories, where it is time to compare them (ChangeFeed::noteTimes).
     std::optional<FolderTimes> timesToCheck();
@@ -211,8 +210,26 @@ struct Mailbox::State {
         std::optional<DotLock> _lock;
     };
 
+    // --- whether the directories are there, and all of them (Whole.cpp)
+    // The mailbox could not be looked at, or lacks a directory: another look is due soon, though nobody tells of news.
+    std::atomic<bool> isTroubled{false};
+    std::string complaint;  // the last that the log was told, until it is over
+    std::optional<std::chrono::steady_clock::time_point> partsMissingSince;
+    ino_t newInode = 0;          // of new/ at the last look
     void requireLocked() const;  // throws NotFound if the mailbox is gone
+    // Throws NotFound, and the mailbox is gone, if its directory was removed or replaced by another one; Unavailable or
+    // NoPermission if that can't be told now. Otherwise cur/ is there.
     void requireInPlaceLocked();
+    void takeVerdictLocked(Presence::Verdict verdict);
+    [[noreturn]] void endLocked(const std::string& why);
+    // Makes new/ and tmp/ if they are missing: at once where they are needed, else when they were missing for a while
+    // (a program that removes the whole directory would stumble over a new one in it). True: it made some.
+    bool mendLocked(bool areNeeded);
+    void remakeCurLocked();
+    [[nodiscard]] bool hasMessagesLocked(bool inNew) const;
+    // Tells the log of what keeps the mailbox from being looked at: once, until it is something else or over.
+    [[nodiscard]] Error toldLocked(const Error& error);
+    void troubleIsOverLocked();
     void loadLocked();
     void watchLocked();
     void noteWatchedLocked(bool isTold);  // what watch() gave
@@ -247,6 +264,8 @@ struct Mailbox::State {
     Findings lookLocked();
     // How much the watch told of others up to now; the same as before: it told of nothing.
     [[nodiscard]] std::uint64_t newsOfWatchLocked() const;
+    // Removals of messages that were in a new/ which is missing, or another one, are not proven.
+    void requireProofLocked(const Scan& scan, const Look& look);
     void matchLocked(const Scan& scan, Look& look);
     void matchFileLocked(Look& look, FilePlace file, std::uint64_t hash);  // hash: of the base name
     void matchKnownLocked(Look& look, std::size_t position, FilePlace file);
@@ -321,7 +340,7 @@ struct Mailbox::State {
     [[nodiscard]] std::string pathOf(const RecordRef& record) const {
         return pathOf(record.fileName(), record->isInNew);
     }
-    [[nodiscard]] bool exists(FilePlace place) const;  // as a regular file
+    [[nodiscard]] bool exists(FilePlace place) const;  // as a regular file; throws if that can't be told
     // Indexes of these keywords, as far as they have any.
     [[nodiscard]] KeywordSet keywordSetLocked(const std::vector<std::string>& names) const;
     // Gives indexes to those that have none, durably: under the UID list's lock, as Dovecot does. May look at

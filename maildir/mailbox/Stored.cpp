@@ -106,7 +106,7 @@ bool Mailbox::State::restoreLocked(bool& isUpToDate) {
 
 std::optional<StoredMailbox> Mailbox::State::captureLocked(bool isLast) {
     StoredMailbox stored;
-    requireInPlaceLocked();
+    if (isTroubled || !presence.isInPlace()) return std::nullopt;  // whoever uses it is told
     stored.newFolder = lookAt(directory + "/new");
     stored.curFolder = lookAt(directory + "/cur");
     if (isLast) {

@@ -140,9 +140,10 @@ std::optional<UidListNews> UidList::refresh() {
         return std::nullopt;
     }
     news.isWhole = !isContinued(file->get(), status);
+    const std::uint64_t from = news.isWhole ? 0 : _state.parsedOctets;
+    // Where this throws, what is known of the list stays: it is neither empty nor missing.
+    news.text = std::make_shared<const std::string>(readFrom(file->get(), from, octets - from, _path));
     if (news.isWhole) forgetFile();
-    news.text = std::make_shared<const std::string>(
-        readFrom(file->get(), _state.parsedOctets, octets - _state.parsedOctets, _path));
     _state.inode = status.st_ino;
     _state.device = status.st_dev;
     noteTime(status);

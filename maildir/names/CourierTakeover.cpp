@@ -51,9 +51,9 @@ std::string_view baseNameOf(std::string_view fileName) {
     return hasOddOctets || base.starts_with('.') || base.size() > maxBaseNameOctets ? std::string_view() : base;
 }
 
+// Throws where that can't be told: UIDs that are not seen for a moment must not be given anew.
 bool isThere(const std::string& path) {
-    struct stat status {};
-    return ::stat(path.c_str(), &status) == 0;
+    return statusIfThere(path).has_value();
 }
 
 std::string randomGuid() {

@@ -151,18 +151,17 @@ KeywordFile::KeywordFile(std::string directory) : _directory(std::move(directory
 }
 
 bool KeywordFile::refresh(Source& source) {
-    struct stat status {};
-    if (::stat(source.path.c_str(), &status) != 0) {
-        if (errno != ENOENT) throw Error::fromErrno("cannot stat", source.path);
+    const std::optional<struct stat> found = statusIfThere(source.path);
+    if (!found) {
         const bool wasThere = source.isKnown;
         source.isKnown = false;
         source.text.clear();
         return wasThere;
     }
-    if (source.isKnown && isSameFile(status, source.status)) return false;
+    if (source.isKnown && isSameFile(*found, source.status)) return false;
     // Looked at before it is read: should it be replaced in between, the next look finds it changed once more.
     source.text = readFile(source.path, maxFileOctets).value_or("");
-    source.status = status;
+    source.status = *found;
     source.isKnown = true;
     return true;
 }

@@ -27,10 +27,12 @@ constexpr std::string_view deletedPrefix = "maildock-deleted.";
 // In the order in which they are made: cur makes it a mailbox.
 constexpr std::array rootParts = {"/tmp", "/new", "/cur"};
 
-// path: absolute, or relative to the open directory `from`.
-bool isDirectory(const std::string& path, int from = AT_FDCWD) {
+// Throws where that can't be told.
+bool isDirectory(const std::string& path) {
     struct stat status {};
-    return ::fstatat(from, path.c_str(), &status, 0) == 0 && S_ISDIR(status.st_mode);
+    if (::stat(path.c_str(), &status) == 0) return S_ISDIR(status.st_mode);
+    if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == ENAMETOOLONG) return false;
+    throw Error::fromErrno("cannot look at", path);
 }
 
 std::string parentOf(const std::string& path) {
@@ -112,18 +114,32 @@ std::string MailTree::pathOf(const MailboxName& name) const {
     return directory.empty() ? _settings.root : _settings.root + '/' + directory;
 }
 
+void MailTree::requireRoot() const {
+    const std::string& root = _settings.root;
+    struct stat status {};
+    const int number = ::stat(root.c_str(), &status) == 0 ? 0 : errno;
+    const std::lock_guard lock(_known->mutex);
+    if (number != 0 && (_known->isKnown || number != ENOENT)) {
+        throw Error::fromErrno("the root of the mail can't be looked at: mount it, or put it back", root, number);
+    }
+    if (number != 0) return;
+    if (_known->isKnown && status.st_dev != _known->device && status.st_ino != _known->inode) {
+        throw Error(ErrorKind::Unavailable, "another file system is there than before: mount the one with the mail",
+                    root);
+    }
+    _known->isKnown = true;
+    _known->device = status.st_dev;
+    _known->inode = status.st_ino;
+}
+
 bool MailTree::isThere() const {
-    return std::any_of(rootParts.begin(), rootParts.end(), [this](const char* part) {
-        struct stat status {};
-        const std::string path = _settings.root + part;
-        if (::stat(path.c_str(), &status) == 0) return S_ISDIR(status.st_mode);
-        if (errno != ENOENT && errno != ENOTDIR) throw Error::fromErrno("cannot look at", path);
-        return false;
-    });
+    return std::any_of(rootParts.begin(), rootParts.end(),
+                       [this](const char* part) { return isDirectory(_settings.root + part); });
 }
 
 bool MailTree::ensureRoot() const {
     const std::string& root = _settings.root;
+    requireRoot();
     if (std::all_of(rootParts.begin(), rootParts.end(), [&root](const char* part) { return isDirectory(root + part); }))
         return false;
     const bool isNew = !isThere();
@@ -138,6 +154,7 @@ bool MailTree::ensureRoot() const {
     }
     for (const char* const part : rootParts) makeDirectoryIfMissing(root + part);
     syncDirectory(root);
+    requireRoot();
     return isNew;
 }
 
@@ -151,19 +168,40 @@ void MailTree::requireRoomForRoot() const {
                 _settings.root);
 }
 
+// Whether a directory of the tree is to be listed as a mailbox: not only if it has a cur/, but also if that can't be
+// told.
+bool MailTree::isMailbox(const std::string& directory, int root) const {
+    struct stat status {};
+    if (::fstatat(root, (directory + "/cur").c_str(), &status, 0) == 0) return S_ISDIR(status.st_mode);
+    const int number = errno;
+    if (number == ENOTDIR || number == ELOOP || number == ENAMETOOLONG) return false;
+    if (number != ENOENT) return true;
+    // A link that leads nowhere: what it leads to is not mounted now.
+    const bool isThere = ::fstatat(root, directory.c_str(), &status, 0) == 0;
+    return !isThere && errno == ENOENT && ::fstatat(root, directory.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 std::vector<MailboxEntry> MailTree::list() const {
     std::map<MailboxName, bool> isSelectable;
     // Open, so that the kernel walks the path to it once.
+    requireRoot();
     const FileDescriptor root(::open(_settings.root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!root.isOpen() && errno != ENOENT) throw Error::fromErrno("cannot open the directory", _settings.root);
     for (const std::string& directory : directoriesBelow(_settings.root, _settings.layout)) {
         const auto name = _mapper->nameOf(directory);
-        if (!name || !isDirectory(directory + "/cur", root.get())) continue;
+        if (!name || !isMailbox(directory, root.get())) continue;
         isSelectable[*name] = true;
         for (std::size_t levels = name->levels.size() - 1; levels > 0; --levels) {
             if (!isSelectable.emplace(superiorOf(*name, levels), false).second) break;
         }
     }
+    // Names that were read from a root that is away by now, or is another one, are not this tree's.
+    struct stat listed {
+    }, present{};
+    const bool isSame = root.isOpen() && ::fstat(root.get(), &listed) == 0 &&
+                        ::stat(_settings.root.c_str(), &present) == 0 && listed.st_ino == present.st_ino &&
+                        listed.st_dev == present.st_dev;
+    if (root.isOpen() && !isSame) throw Error(ErrorKind::Unavailable, "the root was exchanged", _settings.root);
     isSelectable.erase(MailboxName::inbox());
     std::vector<MailboxEntry> entries{{MailboxName::inbox(), true}};
     for (const auto& [name, selectable] : isSelectable) entries.push_back({name, selectable});
@@ -171,11 +209,24 @@ std::vector<MailboxEntry> MailTree::list() const {
 }
 
 bool MailTree::exists(const MailboxName& name) const {
+    std::string path;
     try {
-        return isDirectory(pathOf(name) + "/cur");
+        path = pathOf(name);
     } catch (const Error&) {
         return false;  // no such name can exist
     }
+    struct stat status {};
+    if (::stat((path + "/cur").c_str(), &status) == 0) return S_ISDIR(status.st_mode);
+    const int number = errno;
+    requireRoot();
+    if (number == ENOTDIR || number == ELOOP || number == ENAMETOOLONG) return false;
+    if (number == EACCES && isDirectory(path)) return true;
+    if (number != ENOENT) throw Error::fromErrno("cannot look at", path, number);
+    const bool isLink = ::lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode);
+    if (isLink && !isDirectory(path)) {
+        throw Error(ErrorKind::Unavailable, "a symbolic link that leads nowhere: is a file system not mounted?", path);
+    }
+    return false;
 }
 
 bool MailTree::hasChildren(const MailboxName& name) const {
@@ -236,7 +287,10 @@ void MailTree::remove(const MailboxName& name) const {
     makeDirectoryIfMissing(_settings.root + "/tmp");
     const std::string deleted = _settings.root + "/tmp/" + std::string(deletedPrefix) + uniqueSuffix();
     if (_settings.layout == Layout::MaildirPlusPlus) {
-        if (!renameToFree(path, deleted)) throw Error(ErrorKind::NotFound, "no such mailbox", path);
+        if (!renameToFree(path, deleted)) {
+            requireRoot();
+            throw Error(ErrorKind::NotFound, "no such mailbox", path);
+        }
     } else {
         moveOutOfTree(path, deleted);
     }
@@ -325,18 +379,24 @@ void MailTree::renameAll(const std::vector<std::pair<std::string, std::string>>&
 }
 
 std::set<MailboxName> MailTree::subscriptions() const {
-    return SubscriptionFile(_settings.root, _mapper).load();
+    requireRoot();
+    std::set<MailboxName> names = SubscriptionFile(_settings.root, _mapper).load();
+    requireRoot();  // else it may be the file that is missing in another place
+    return names;
 }
 
 void MailTree::subscribe(const MailboxName& name) const {
+    requireRoot();
     SubscriptionFile(_settings.root, _mapper).add(name);
 }
 
 void MailTree::unsubscribe(const MailboxName& name) const {
+    requireRoot();
     SubscriptionFile(_settings.root, _mapper).remove(name);
 }
 
 SpecialUseFile MailTree::specialUses() const {
+    requireRoot();
     return {_settings.root, _mapper};
 }
 

@@ -1,13 +1,19 @@
 // One user's tree of mailboxes on disk: lists, creates, removes and renames mailbox directories, keeps the
-// subscriptions. Stateless but for its settings: every call looks at the disk, so that other programs may change the
-// tree at any time. Any thread may use it.
+// subscriptions. Stateless but for its settings and which directory the root was: every call looks at the disk, so that
+// other programs may change the tree at any time. Any thread may use it.
+//
+// What can't be looked at is not gone: a folder that may not be read is listed, and where the root is away (not
+// mounted, renamed) every call throws Unavailable, once the root was seen.
 //
 // Files: `subscriptions` (Dovecot's, versions 1 and 2), Courier's `courierimapsubscribed` taken over once;
 // `maildock-special-use`;
 // `maildirfolder` in subfolders (Maildir++), never in the root.
 #pragma once
 
+#include <sys/types.h>
+
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -36,7 +42,7 @@ struct MailboxEntry {
 
 class MailTree {
 public:
-    // Looks at the tree's directory names if the encoding is to be detected. Throws NoPermission, Io, Limit.
+    // Looks at the tree's directory names if the encoding is to be detected. Throws NoPermission, Unavailable, Limit.
     explicit MailTree(TreeSettings settings);
 
     [[nodiscard]] const NameMapper& mapper() const;
@@ -47,14 +53,16 @@ public:
     // Whether the root is a Maildir: one of cur, new and tmp is in it. Throws where that can't be looked at.
     [[nodiscard]] bool isThere() const;
     // Creates the root (mode 0700, superiors as theirs) with cur, new and tmp if it is not there, and what of the three
-    // is missing where it is. True if there was none. Throws Unavailable if none may be made, Corrupt if mail lies
-    // there in another way than as a Maildir: an empty INBOX would be shown instead of it.
+    // is missing where it is. True if there was none. Throws Unavailable if none may be made, or one that was seen
+    // before is away, Corrupt if mail lies there in another way than as a Maildir: an empty INBOX would be shown
+    // instead of it.
     bool ensureRoot() const;
 
     // Every mailbox, INBOX first, the others sorted so that a parent stands before its children; levels that exist only
     // through their children are in it, not selectable.
     [[nodiscard]] std::vector<MailboxEntry> list() const;
-    [[nodiscard]] bool exists(const MailboxName& name) const;  // selectable mailboxes only
+    // Selectable mailboxes only. True of one that may not be looked into; throws Unavailable where nothing can be told.
+    [[nodiscard]] bool exists(const MailboxName& name) const;
     [[nodiscard]] bool hasChildren(const MailboxName& name) const;
     // Whether mail lies in its new/, where deliveries are until the mailbox is opened; false where that can't be read.
     [[nodiscard]] bool hasNewMail(const MailboxName& name) const;
@@ -88,6 +96,17 @@ public:
 
 private:
     void requireRoomForRoot() const;
+    // Which directory the root was when it was seen last.
+    struct KnownRoot {
+        std::mutex mutex;
+        bool isKnown = false;  // guarded by mutex, as what follows
+        dev_t device = 0;
+        ino_t inode = 0;
+    };
+    // Throws Unavailable if the root was seen and is not there now, or is on another file system. A root with another
+    // device number and the same inode is the same, mounted again; another one on the same file system has its place.
+    void requireRoot() const;
+    [[nodiscard]] bool isMailbox(const std::string& directory, int root) const;
     void createSuperiors(const MailboxName& name) const;
     void removeLeftovers() const;
     void moveOutOfTree(const std::string& path, const std::string& deleted) const;
@@ -98,6 +117,7 @@ private:
     TreeSettings _settings;
     EncodingFinding _finding;
     std::shared_ptr<const NameMapper> _mapper;
+    std::shared_ptr<KnownRoot> _known = std::make_shared<KnownRoot>();
 };
 
 }  // namespace maildir

@@ -102,8 +102,9 @@ std::vector<SpecialUseFile::Assignment> SpecialUseFile::load() const {
     try {
         const auto text = readFile(_path, maxFileOctets);
         if (text) return SpecialUseList::parse(*text, *_mapper).assignments();
-    } catch (const Error&) {
-        // Absurdly large, or not ours to read.
+    } catch (const Error& error) {
+        // Absurdly large, or not ours to read; else it is looked at again.
+        if (error.kind() == ErrorKind::Unavailable) throw;
     }
     return {};
 }

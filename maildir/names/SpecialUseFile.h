@@ -55,7 +55,8 @@ public:
 
     SpecialUseFile(const std::string& root, std::shared_ptr<const NameMapper> mapper);
 
-    // None where there is no such file, or it cannot be read: a role is never worth a log-in.
+    // None where there is no such file, or it may not be read: a role is never worth a log-in. Throws Unavailable where
+    // it can't be read now.
     [[nodiscard]] std::vector<Assignment> load() const;
 
     // Gives the mailbox, which is about to be created, the roles. Throws AlreadyExists if exists() is true of a mailbox

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "maildir/FileOps.h"
@@ -17,14 +18,22 @@ constexpr std::size_t maxDepth = 64;
 
 using Identity = std::pair<dev_t, ino_t>;
 
-// isRoot: not to be allowed to look into the root is an error; elsewhere it means that nothing is to be found there.
+// None in a directory that is proven to be missing. isRoot: not to be allowed to look into the root is an error;
+// elsewhere it means that nothing is to be found there.
+// Of what has no directory above there is nothing either, nor of a file: what the root is is for the caller to judge.
+bool mayHaveNames(const std::string& path) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) == 0) return S_ISDIR(status.st_mode);
+    return ::lstat(path.c_str(), &status) == 0 || errno != ENOENT;
+}
+
 std::vector<std::string> namesIn(const std::string& path, bool isRoot) {
     try {
         return listDirectory(path);
     } catch (const Error& error) {
-        const bool isHidden = error.kind() == ErrorKind::NoPermission && !isRoot;
-        if (error.kind() == ErrorKind::NotFound || isHidden) return {};
-        throw;
+        if (error.kind() == ErrorKind::NoPermission && !isRoot) return {};
+        if (error.kind() != ErrorKind::Unavailable || mayHaveNames(path)) throw;
+        return {};
     }
 }
 
@@ -41,7 +50,8 @@ private:
     void visit(const std::string& directory) {
         const std::string path = directory.empty() ? _root : _root + '/' + directory;
         struct stat status {};
-        if (::stat(path.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) return;
+        if (::stat(path.c_str(), &status) != 0) return noteUnseen(directory, path, errno);
+        if (!S_ISDIR(status.st_mode)) return;
         const Identity identity{status.st_dev, status.st_ino};
         if (std::find(_above.begin(), _above.end(), identity) != _above.end()) return;
         if (!directory.empty()) _found.push_back(directory);
@@ -53,6 +63,15 @@ private:
             if (_codec.canBeComponent(name)) visit(directory.empty() ? name : directory + '/' + name);
         }
         _above.pop_back();
+    }
+
+    // What a link leads to may be a file system that is not mounted now: it is a directory whose content is unknown.
+    void noteUnseen(const std::string& directory, const std::string& path, int number) {
+        const bool isMissing = number == ENOENT || number == ENOTDIR || number == ELOOP;
+        const bool isHidden = number == EACCES && !directory.empty();
+        if (!isMissing && !isHidden) throw Error::fromErrno("cannot look at", path, number);
+        struct stat link {};
+        if (number == ENOENT && !directory.empty() && ::lstat(path.c_str(), &link) == 0) _found.push_back(directory);
     }
 
     std::string _root;

@@ -8,7 +8,9 @@
  * ADVERSE_FILESYSTEM=0x6969  statfs(2) names this kind of file system.
  * ADVERSE_STEP=N         times of files have steps of N seconds.
  * ADVERSE_KINDS=unknown  readdir(3) does not tell of what kind an entry is (DT_UNKNOWN).
- * ADVERSE_HOURS=N        time(2) is N hours ahead. */
+ * ADVERSE_HOURS=N        time(2) is N hours ahead.
+ * ADVERSE_FAULT=FILE     while FILE exists, with "NUMBER PATH" in it, all calls that look at or open PATH, or what is below
+ *                        it, fail with that errno. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
@@ -19,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <stdarg.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -99,7 +102,49 @@ static int coarse(int done, struct stat* status) {
     return done;
 }
 
+/* --- looking at files */
+
+static void absolutePath(int directory, const char* path, char* into, size_t room) {
+    char link[64];
+    ssize_t octets = 0;
+    if (path[0] != '/' && directory != AT_FDCWD) {
+        snprintf(link, sizeof link, "/proc/self/fd/%d", directory);
+        octets = readlink(link, into, room - 2);
+        if (octets < 0) octets = 0;
+        into[octets++] = '/';
+    }
+    snprintf(into + octets, room - (size_t)octets, "%s", path);
+}
+
+/* The errno with which a call is to fail; 0: it is not. */
+static int faultOf(int directory, const char* path) {
+    const char* const file = getenv("ADVERSE_FAULT");
+    if (file == NULL) return 0;
+    const int before = errno;
+    char text[PATH_MAX + 16], whole[2 * PATH_MAX];
+    const int fd = (int)syscall(SYS_openat, AT_FDCWD, file, O_RDONLY | O_CLOEXEC, 0);
+    const ssize_t octets = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
+    if (fd >= 0) close(fd);
+    errno = before;
+    if (octets <= 0) return 0;
+    text[octets] = '\0';
+    char* fault = NULL;
+    const int number = (int)strtol(text, &fault, 10);
+    if (*fault++ != ' ') return 0;
+    absolutePath(directory, path, whole, sizeof whole);
+    const size_t length = strlen(fault);
+    const int isMeant = strncmp(whole, fault, length) == 0 && (whole[length] == '/' || whole[length] == '\0');
+    return isMeant ? number : 0;
+}
+
+static int fails(int directory, const char* path) {
+    const int number = faultOf(directory, path);
+    if (number != 0) errno = number;
+    return number != 0;
+}
+
 int fstatat(int folder, const char* path, struct stat* status, int flags) {
+    if (fails(folder, path)) return -1;
     return coarse((int)syscall(SYS_newfstatat, folder, path, status, flags), status);
 }
 
@@ -122,4 +167,33 @@ time_t time(time_t* where) {
     const time_t moment = now.tv_sec + (hours != NULL ? 3600 * (time_t)atol(hours) : 0);
     if (where != NULL) *where = moment;
     return moment;
+}
+
+static int openBy(int directory, const char* path, int flags, va_list rest) {
+    const mode_t mode = (flags & (O_CREAT | __O_TMPFILE)) != 0 ? va_arg(rest, mode_t) : 0;
+    return fails(directory, path) ? -1 : (int)syscall(SYS_openat, directory, path, flags, mode);
+}
+
+#define OPENS(name)                                               \
+    int name(const char* path, int flags, ...) {                  \
+        va_list rest;                                             \
+        va_start(rest, flags);                                    \
+        const int fd = openBy(AT_FDCWD, path, flags, rest);       \
+        va_end(rest);                                             \
+        return fd;                                                \
+    }
+OPENS(open)
+OPENS(open64)
+
+int openat(int directory, const char* path, int flags, ...) {
+    va_list rest;
+    va_start(rest, flags);
+    const int fd = openBy(directory, path, flags, rest);
+    va_end(rest);
+    return fd;
+}
+
+DIR* opendir(const char* path) {
+    const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? NULL : fdopendir(fd);
 }

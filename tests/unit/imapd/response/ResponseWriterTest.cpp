@@ -185,7 +185,8 @@ public:
             {ErrorKind::NoPermission, "NOPERM"},    {ErrorKind::OverQuota, "OVERQUOTA"},
             {ErrorKind::Expunged, "EXPUNGEISSUED"}, {ErrorKind::Busy, "INUSE"},
             {ErrorKind::Corrupt, "CORRUPTION"},     {ErrorKind::Limit, "LIMIT"},
-            {ErrorKind::InvalidName, "CANNOT"},     {ErrorKind::Io, "SERVERBUG"}};
+            {ErrorKind::InvalidName, "CANNOT"},     {ErrorKind::Io, "SERVERBUG"},
+            {ErrorKind::Unavailable, "UNAVAILABLE"}};
         for (const auto& [kind, code] : rows) {
             const Reply reply = replyTo(Error(kind, "text"));
             CPPUNIT_ASSERT(reply.status == Reply::No);

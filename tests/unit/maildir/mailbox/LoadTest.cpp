@@ -30,7 +30,7 @@ class LoadTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(makesMissingDirectories);
     CPPUNIT_TEST(endsWhenTheDirectoryIsReplaced);
     CPPUNIT_TEST(endsWhenTheDirectoryIsRemoved);
-    CPPUNIT_TEST(isEmptyOnceMarkedGone);
+    CPPUNIT_TEST(endsOnceMarkedGone);
     CPPUNIT_TEST(noticesAListReplacedInPlace);
     CPPUNIT_TEST(looksAgainAfterAFailure);
     CPPUNIT_TEST(compactsTheList);
@@ -334,26 +334,33 @@ public:
         const auto mailbox = _process.open(_maildir.path);
         mailbox->refresh();
         removeRecursively(_maildir.path);
-        try {
-            mailbox->refresh();
+        const auto fails = [&] {
+            try {
+                mailbox->refresh();
+            } catch (const Error& error) {
+                return error.kind();
+            }
             CPPUNIT_FAIL("still there");
-        } catch (const Error& error) {
-            CPPUNIT_ASSERT(error.kind() == ErrorKind::NotFound);
-        }
+            return ErrorKind::Io;
+        };
+        CPPUNIT_ASSERT(fails() == ErrorKind::Unavailable);
+        for (int look = 0; look < 200 && fails() != ErrorKind::NotFound; ++look) usleep(50'000);
+        CPPUNIT_ASSERT(fails() == ErrorKind::NotFound);
         const std::vector<Uid> uids{Uid{1}};
         CPPUNIT_ASSERT_THROW(mailbox->changeFlags(uids, {FlagChange::Add, Flag::Seen, {}}), Error);
         CPPUNIT_ASSERT_THROW(mailbox->beginDelivery(), Error);
     }
 
-    void isEmptyOnceMarkedGone() {
+    void endsOnceMarkedGone() {
         _maildir.deliver();
         const auto mailbox = _process.open(_maildir.path);
-        const auto before = mailbox->refresh();
+        mailbox->refresh();
         int news = 0;
         const Viewer viewer(mailbox, [&news] { ++news; });
         mailbox->markGone();
         CPPUNIT_ASSERT(news > 0);
-        CPPUNIT_ASSERT_EQUAL(std::size_t(1), difference(*before, *mailbox->snapshot()).vanished.size());
+        // What it was is no news of removed messages.
+        CPPUNIT_ASSERT_EQUAL(std::size_t(1), mailbox->snapshot()->size());
         CPPUNIT_ASSERT_THROW(mailbox->refresh(), Error);
         CPPUNIT_ASSERT_THROW(append(*mailbox, "x"), Error);
     }

@@ -10,7 +10,7 @@ class MailStoreTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(sharesOneMailbox);
     CPPUNIT_TEST(reopensWithoutListing);
     CPPUNIT_TEST(letsGoBeyondTheBudget);
-    CPPUNIT_TEST(forgetsWhatIsBelow);
+    CPPUNIT_TEST(forgetsThatOneAlone);
     CPPUNIT_TEST(refusesWhatIsNoMaildir);
     CPPUNIT_TEST(watchesOneDirectoryByTwoPaths);
     CPPUNIT_TEST_SUITE_END();
@@ -63,12 +63,13 @@ public:
         CPPUNIT_ASSERT(store.open(_maildir.path) == held);
     }
 
-    void forgetsWhatIsBelow() {
+    void forgetsThatOneAlone() {
         const Maildir below(_maildir.path + "/.sub"), beside(_maildir.path + "2");
         const auto top = _store->open(_maildir.path), sub = _store->open(below.path), other = _store->open(beside.path);
         _store->forget(_maildir.path);
-        CPPUNIT_ASSERT(top->isGone() && sub->isGone() && !other->isGone());
+        CPPUNIT_ASSERT(top->isGone() && !sub->isGone() && !other->isGone());
         CPPUNIT_ASSERT(_store->open(_maildir.path) != top);
+        CPPUNIT_ASSERT(_store->open(below.path) == sub);
     }
 
     void refusesWhatIsNoMaildir() {

@@ -64,7 +64,7 @@ public:
 
     void doesNothingWithoutCouriersFile() {
         CPPUNIT_ASSERT(!takeOverUidList(_tree.path()));
-        CPPUNIT_ASSERT(!takeOverUidList(_tree / "not there"));
+        CPPUNIT_ASSERT_EQUAL("Unavailable"s, errorOf([&] { takeOverUidList(_tree / "not there"); }));
         CPPUNIT_ASSERT(!_tree.has("dovecot-uidlist"));
     }
 

@@ -77,7 +77,7 @@ public:
         CPPUNIT_ASSERT(!second.isOpen());
         CPPUNIT_ASSERT_EQUAL(0, ::close(released));
         CPPUNIT_ASSERT(!openExisting(_tree / "none", O_RDONLY));
-        CPPUNIT_ASSERT_EQUAL("NotFound"s, errorOf([&] { openDirectory(_tree / "none"); }));
+        CPPUNIT_ASSERT_EQUAL("Unavailable"s, errorOf([&] { openDirectory(_tree / "none"); }));
     }
 
     void createsFilesOnceWithTheModeOfTheDirectory() {
@@ -99,7 +99,7 @@ public:
         ::umask(old);
         CPPUNIT_ASSERT_EQUAL(02770U, modeOf("sub"));
         CPPUNIT_ASSERT_EQUAL("AlreadyExists"s, errorOf([&] { makeDirectory(_tree / "sub"); }));
-        CPPUNIT_ASSERT_EQUAL("NotFound"s, errorOf([&] { makeDirectory(_tree / "none/sub"); }));
+        CPPUNIT_ASSERT_EQUAL("Unavailable"s, errorOf([&] { makeDirectory(_tree / "none/sub"); }));
     }
 
     void readsWholeFiles() {
@@ -167,7 +167,7 @@ public:
             CPPUNIT_ASSERT(!openMessage(folder.get(), name));
             CPPUNIT_ASSERT(!statusOfMessage(folder.get(), name));
         }
-        CPPUNIT_ASSERT_EQUAL("NotFound"s, errorOf([&] { (void)openMessage(_tree / "message/x"); }));
+        CPPUNIT_ASSERT_EQUAL("Unavailable"s, errorOf([&] { (void)openMessage(_tree / "message/x"); }));
         CPPUNIT_ASSERT_THROW(openMessage("a\0b"s), Error);
     }
 
@@ -185,8 +185,8 @@ public:
         auto names = listDirectory(_tree.path());
         std::sort(names.begin(), names.end());
         CPPUNIT_ASSERT((names == std::vector<std::string>{".b", "a"}));
-        CPPUNIT_ASSERT_EQUAL("NotFound"s, errorOf([&] { listDirectory(_tree / "none"); }));
-        CPPUNIT_ASSERT_EQUAL("NotFound"s, errorOf([&] { listDirectory(_tree / "a"); }));
+        CPPUNIT_ASSERT_EQUAL("Unavailable"s, errorOf([&] { listDirectory(_tree / "none"); }));
+        CPPUNIT_ASSERT_EQUAL("Unavailable"s, errorOf([&] { listDirectory(_tree / "a"); }));
     }
 
     void removesWithoutFollowingLinks() {
@@ -206,7 +206,7 @@ public:
             CPPUNIT_ASSERT_EQUAL(std::to_string(::getpid()) + ':' + hostName(), _tree.read("x.lock"));
         }
         CPPUNIT_ASSERT(!_tree.has("x.lock"));
-        CPPUNIT_ASSERT_EQUAL("NotFound"s, errorOf([&] { const DotLock lock(_tree / "none/x.lock", 0); }));
+        CPPUNIT_ASSERT_EQUAL("Unavailable"s, errorOf([&] { const DotLock lock(_tree / "none/x.lock", 0); }));
     }
 
     void keepsOthersOut() {

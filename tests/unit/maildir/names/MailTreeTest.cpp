@@ -3,12 +3,17 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <thread>
 
+#include "maildir/FileIdentity.h"
+#include "maildir/FileOps.h"
 #include "tests/unit/maildir/names/TemporaryTree.h"
 
 using std::string_literals::operator""s;
@@ -30,6 +35,9 @@ class MailTreeTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(refusesHostileNames);
     CPPUNIT_TEST(listsParentsBeforeChildren);
     CPPUNIT_TEST(hidesWhatIsNoMailbox);
+    CPPUNIT_TEST(listsWhatMayNotBeLookedInto);
+    CPPUNIT_TEST(tellsNothingOfARootThatIsAway);
+    CPPUNIT_TEST(takesAnotherRootInItsPlace);
     CPPUNIT_TEST(listsFsTreesWithLoops);
     CPPUNIT_TEST(removesInMaildirPlusPlus);
     CPPUNIT_TEST(removesInFsButNotTheChildren);
@@ -268,6 +276,57 @@ public:
         CPPUNIT_ASSERT_EQUAL("INBOX "s, listed(tree()));
         _place.makeMaildir("mail/plain/cur/sub");
         CPPUNIT_ASSERT_EQUAL("INBOX plain "s, listed(tree(Layout::Fs)));
+    }
+
+    void listsWhatMayNotBeLookedInto() {
+        for (const Layout layout : bothLayouts) {
+            const MailTree made = tree(layout);
+            made.create({{"Work"}});
+            const std::string path = made.pathOf({{"Work"}});
+            std::filesystem::rename(path, _place / "away");
+            std::filesystem::create_directory_symlink(_place / "away", path);
+            CPPUNIT_ASSERT_EQUAL("INBOX Work "s, listed(made));
+            std::filesystem::rename(_place / "away", _place / "farther");  // not mounted
+            CPPUNIT_ASSERT_EQUAL("INBOX Work "s, listed(made));
+            CPPUNIT_ASSERT_EQUAL("Unavailable"s, errorOf([&] { (void)made.exists({{"Work"}}); }));
+            std::filesystem::remove(path);
+            std::filesystem::rename(_place / "farther", path);
+            if (::geteuid() == 0) {
+                CPPUNIT_ASSERT_EQUAL(0, ::chmod(_place.path().c_str(), 0755));
+                CPPUNIT_ASSERT_EQUAL(0, ::chmod(_root.c_str(), 0755));
+                CPPUNIT_ASSERT_EQUAL(0, ::chmod(path.c_str(), 0));
+                const FileIdentity::Scope scope(FileIdentity::of(61001, 61001));
+                CPPUNIT_ASSERT_EQUAL("INBOX Work "s, listed(made));
+                CPPUNIT_ASSERT(made.exists({{"Work"}}));
+                CPPUNIT_ASSERT(!made.exists({{"Other"}}));
+            }
+            removeRecursively(_root);
+        }
+    }
+
+    void tellsNothingOfARootThatIsAway() {
+        const MailTree made = tree();
+        made.create({{"Work"}});
+        made.subscribe({{"Work"}});
+        std::filesystem::rename(_root, _place / "away");
+        const std::function<void()> calls[] = {
+            [&] { (void)made.list(); },          [&] { (void)made.exists({{"Work"}}); },
+            [&] { (void)made.subscriptions(); }, [&] { made.subscribe({{"Other"}}); },
+            [&] { made.create({{"Other"}}); },   [&] { made.ensureRoot(); },
+            [&] { made.remove({{"Work"}}); },    [&] { (void)made.specialUses(); }};
+        for (const auto& call : calls) CPPUNIT_ASSERT_EQUAL("Unavailable"s, errorOf(call));
+        CPPUNIT_ASSERT(!_place.has("mail"));
+        std::filesystem::rename(_place / "away", _root);
+        CPPUNIT_ASSERT_EQUAL("INBOX Work "s, listed(made));
+        CPPUNIT_ASSERT_EQUAL(std::size_t(1), made.subscriptions().size());
+    }
+
+    void takesAnotherRootInItsPlace() {
+        const MailTree made = tree();
+        made.create({{"Work"}});
+        std::filesystem::rename(_root, _place / "away");
+        (void)tree();  // as another program makes it
+        CPPUNIT_ASSERT_EQUAL("INBOX "s, listed(made));
     }
 
     void listsFsTreesWithLoops() {

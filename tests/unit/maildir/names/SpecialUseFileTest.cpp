@@ -109,7 +109,7 @@ public:
         CPPUNIT_ASSERT(_file.load().empty());
         CPPUNIT_ASSERT_EQUAL("Limit"s, errorOf([&] { _file.assign({"\\Sent"}, {{"b"}}, nobody); }));
         const SpecialUseFile nowhere(_tree / "missing", mapper());
-        CPPUNIT_ASSERT(nowhere.load().empty());
+        CPPUNIT_ASSERT_EQUAL("Unavailable"s, errorOf([&] { (void)nowhere.load(); }));  // of a tree that is away
     }
 
     void writesNothingWhereNothingChanges() {

@@ -73,6 +73,8 @@ std::string errorOf(const Call& call) {
                 return "Limit";
             case ErrorKind::InvalidName:
                 return "InvalidName";
+            case ErrorKind::Unavailable:
+                return "Unavailable";
             case ErrorKind::Corrupt:
                 return "Corrupt";
             default:
