@@ -152,10 +152,16 @@ void readLanguages(std::string_view value, Part& part, FieldBudget& budget) {
     }
 }
 
+// RFC 2045 6.1: one token, around which comments may stand; a semicolon behind it changes nothing. Anything else is an
+// encoding that nobody knows, and is kept as it is written: what has it can't be decoded, and must not look as if it
+// needed no decoding.
 void readTransferEncoding(std::string_view value, Part& part) {
+    constexpr std::size_t maxShownOctets = 100;
     FieldReader reader(value);
-    const std::string_view encoding = reader.token();
-    if (!encoding.empty() && reader.atEnd()) part.transferEncoding = encoding;
+    if (reader.atEnd()) return;
+    const std::string_view token = reader.token();
+    const bool isOne = !token.empty() && (reader.atEnd() || reader.accept(';'));
+    part.transferEncoding = isOne ? token : value.substr(0, maxShownOctets);
 }
 
 }  // namespace

@@ -43,9 +43,9 @@ struct Part {
     std::string type = "text";
     std::string subtype = "plain";
     Parameters parameters;
-    std::string transferEncoding = "7bit";
-    std::string contentId;    // empty: absent
-    std::string description;  // raw, may hold encoded-words
+    std::string transferEncoding = "7bit";  // the token alone; what is none as it is written
+    std::string contentId;                  // empty: absent
+    std::string description;                // raw, may hold encoded-words
     std::string md5;
     std::string disposition;  // empty: absent
     Parameters dispositionParameters;

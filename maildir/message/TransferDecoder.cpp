@@ -62,6 +62,7 @@ void TransferDecoder::decode(std::string_view encoded, std::string& decoded, boo
 }
 
 void TransferDecoder::decodeBase64(std::string_view encoded, std::string& decoded) {
+    if (_isPadded) return;
     std::size_t length = decoded.size();
     decoded.resize(length + encoded.size() / 4 * 3 + 3);
     const auto valueAt = [encoded](std::size_t at) { return base64Values[static_cast<unsigned char>(encoded[at])]; };
@@ -79,7 +80,9 @@ void TransferDecoder::decodeBase64(std::string_view encoded, std::string& decode
         const std::uint8_t value = valueAt(at);
         const char character = encoded[at++];
         if (value == notBase64) {
-            if (character == '=') _bitCount = 0;  // padding; another text may be appended to this one
+            // Padding fills up a group that has begun (two or three of its characters); another '=' is no base64.
+            _isPadded = character == '=' && (_bitCount == 2 || _bitCount == 4);
+            if (_isPadded) break;
             continue;
         }
         _bits = (_bits << 6) | value;

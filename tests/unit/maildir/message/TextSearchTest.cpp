@@ -43,6 +43,7 @@ class TextSearchTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(searchesHeaderValues);
     CPPUNIT_TEST(knowsCharsets);
     CPPUNIT_TEST(decodesBase64);
+    CPPUNIT_TEST(decodesWhateverSaysBase64);
     CPPUNIT_TEST(decodesQuotedPrintable);
     CPPUNIT_TEST(charsetsDecodeInPieces);
     CPPUNIT_TEST(bodyAndHeaderAreApart);
@@ -149,6 +150,18 @@ public:
         }
     }
 
+    // One parser of the field serves them all.
+    void decodesWhateverSaysBase64() {
+        for (const char* const encoding :
+             {"base64", "BASE64;", "base64 (comment)", "(c) base64 (d (e)) ;", "base64; x=y"}) {
+            const std::string header = "Content-Type: text/plain\nContent-Transfer-Encoding: "s + encoding + "\n\n";
+            CPPUNIT_ASSERT_MESSAGE(encoding, found(header + "SGVsbG8gd29ybGQ=\n", "hello world"));
+        }
+        for (const char* const encoding : {"\"base64\"", "base 64", "8bit base64"})
+            CPPUNIT_ASSERT_MESSAGE(
+                encoding, !found("Content-Transfer-Encoding: "s + encoding + "\n\nSGVsbG8gd29ybGQ=\n", "hello world"));
+    }
+
     void emptyPatternIsEverywhere() {
         CPPUNIT_ASSERT(SearchPattern("").foundIn(""));
         CPPUNIT_ASSERT(found("", "", false));
@@ -182,8 +195,14 @@ public:
 
     void decodesBase64() {
         assertDecoded("Hello world", "base64", "SGVs\r\nbG8gd29ybGQ=\r\n");
-        assertDecoded("Hello world again", "BASE64", "SGVsbG8*gd29\nybGQ=====IGFnYWlu\nA");
+        assertDecoded("Hello world", "BASE64", "SGVsbG8*gd29\nybGQ=\n");
         assertDecoded("", "base64", "=\n");
+        // The end is where the padding is (RFC 2045 6.8): neither a footer nor another text behind it is data.
+        assertDecoded("Hello world", "base64", "SGVsbG8gd29ybGQ=\r\n____\r\nlist footer\r\n");
+        assertDecoded("Hello worl", "base64", "SGVsbG8gd29ybA==IGFnYWlu\nA");
+        assertDecoded("Hello worl", "base64", "SGVsbG8gd29ybA=\nfooter\n");
+        // A '=' that fills up nothing is no padding.
+        assertDecoded("Hello", "base64", "=SGVs=\r\nb=G8=\r\nab");
     }
 
     void decodesQuotedPrintable() {
