@@ -10,7 +10,7 @@ build="g++ cmake ninja-build ccache pkg-config python3 openssl
     libpoco-dev libssl-dev libicu-dev libcppunit-dev libcrypt-dev libargon2-dev libxxhash-dev zlib1g-dev libzstd-dev
     libgsasl-dev libpq-dev unixodbc-dev libldap-dev libpam0g-dev libkrb5-dev"
 check="clang clang-format clang-tidy libclang-rt-14-dev procps util-linux
-    dovecot-imapd dovecot-lmtpd dovecot-pop3d dovecot-sieve dovecot-managesieved curl isync offlineimap3 neomutt gsasl fail2ban systemd
+    dovecot-imapd dovecot-lmtpd dovecot-pop3d dovecot-sieve dovecot-managesieved curl isync offlineimap3 neomutt mutt gsasl fail2ban systemd
     postgresql mariadb-server-core mariadb-client-core odbc-postgresql odbcinst slapd libpam-wrapper
     krb5-kdc krb5-admin-server python3-gssapi gss-ntlmssp
     ruby php-cli php-imap libmail-imapclient-perl"

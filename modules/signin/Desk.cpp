@@ -216,8 +216,10 @@ std::vector<std::string> Desk::offered(const std::vector<std::string>& allowed, 
         const bool revealsSecret = brought != nullptr ? brought->revealsSecret : name == "PLAIN" || name == "LOGIN";
         if (revealsSecret && !client.mayRevealSecrets) continue;
         if (name == "EXTERNAL" && client.certificateUser.empty()) continue;
+        // Clients that take a -PLUS form and then can't bind go on with LOGIN (mutt 2.2): only for those who ask for
+        // it.
         const bool hasBinding = !client.facts.exporterBinding.empty() || !client.facts.uniqueBinding.empty();
-        if (name.ends_with("-PLUS") && brought == nullptr && !hasBinding) continue;
+        if (name.ends_with("-PLUS") && brought == nullptr && !(hasBinding && isNamed)) continue;
         names.push_back(name);
     }
     return names;

@@ -81,9 +81,54 @@ def plain(user, password, acting=""):
     return f"{acting}\0{user}\0{password}".encode()
 
 
+BINDING = {"auth.mechanisms": "SCRAM-SHA-256-PLUS, SCRAM-SHA-256, PLAIN, LOGIN"}
+
+
+def scram_unbound(build, folder):
+    """A form that many clients take and can't serve is offered only where it is named; then "y" is no lie either."""
+    with serving(build, folder, "unbound", {"anna": stored("pencil")}) as server:
+        for version in (ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_2):
+            with Connection(server.tls_port, context(version)) as one:
+                require(one.mechanisms() == ["SCRAM-SHA-256", "PLAIN", "LOGIN"], one.mechanisms())
+                line = one.scram("SCRAM-SHA-256", Scram("anna", "pencil", flag="y"))
+                require(line.startswith("a OK"), line)
+
+
+MUTT = """\
+set ssl_force_tls = yes
+set ssl_use_tlsv1_3 = {tls13}
+set certificate_file = "{certificate}"
+set imap_user = "anna"
+set imap_pass = "pencil"
+set folder = "imaps://localhost:{port}/"
+set spoolfile = "+INBOX"
+set quit = yes
+set tmpdir = "{folder}"
+set sleep_time = 0
+"""
+
+
+def mutt(build, folder):
+    """mutt takes the first mechanism of GNU SASL's that is offered, but gives it no channel binding."""
+    for binary in ("mutt", "script"):
+        if not shutil.which(binary):
+            raise Skipped(f"{binary} is not installed")
+    with serving(build, folder, "mutt", {"anna": stored("pencil")}) as server:
+        for tls13, version in (("yes", "TLSv1.3"), ("no", "TLSv1.2")):
+            config = os.path.join(folder, f"muttrc-{version}")
+            with open(config, "w", encoding="utf-8") as file:
+                file.write(MUTT.format(tls13=tls13, certificate=server.cert, port=server.tls_port, folder=folder))
+            command = f"stty rows 40 cols 120; exec mutt -n -F {config} -e 'push <exit>' -f +INBOX"
+            done = subprocess.run(["script", "-qec", command, "/dev/null"], stdin=subprocess.DEVNULL,
+                                  env={**os.environ, "HOME": folder, "TERM": "vt100"}, capture_output=True, text=True,
+                                  timeout=60, check=False)
+            require("ailed" not in done.stdout and "rror" not in done.stdout, done.stdout[-1500:])
+            server.wait_log(f"logged in (SCRAM-SHA-256, {version})")
+
+
 def scram_forms(build, folder):
     fields = {"anna": stored("pencil"), "bea": "{PLAIN}pén,cil=", "carl,x=y": "{PLAIN}pencil"}
-    with serving(build, folder, "scram", fields) as server:
+    with serving(build, folder, "scram", fields, BINDING) as server:
         tls13, tls12 = context(ssl.TLSVersion.TLSv1_3), context(ssl.TLSVersion.TLSv1_2)
         with Connection(server.tls_port, tls13) as one:
             require(one.mechanisms() == ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN"], one.mechanisms())
@@ -132,7 +177,7 @@ def gnu_sasl(build, folder):
     """GNU SASL's own client, over GnuTLS: tls-exporter under TLS 1.3."""
     if not shutil.which("gsasl"):
         raise Skipped("the package gsasl is not installed")
-    with serving(build, folder, "gsasl", {"anna": stored("pencil")}) as server:
+    with serving(build, folder, "gsasl", {"anna": stored("pencil")}, BINDING) as server:
         for mechanism in ("SCRAM-SHA-256-PLUS", "PLAIN"):
             command = ["gsasl", "--client", "--imap", f"--connect=127.0.0.1:{server.port}", f"--mechanism={mechanism}",
                        "--authentication-id=anna", "--password=pencil",
@@ -568,7 +613,7 @@ def main():
     build = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build")
     counter = Counter(sys.argv[2] if len(sys.argv) > 2 else None)
     with WorkFolder("signin") as folder:
-        for test in (scram_forms, scram_pipelined, gnu_sasl, unknown_users, what_is_offered, cram_md5, names, passwords_as_they_are,
+        for test in (scram_unbound, mutt, scram_forms, scram_pipelined, gnu_sasl, unknown_users, what_is_offered, cram_md5, names, passwords_as_they_are,
                      limits_by_address, limits_by_user, a_stale_password, delays_grow, remembered, swapped, fail2ban, external, master, passwd_command, passwd_set, auth_test):
             place = os.path.join(folder, test.__name__)
             os.mkdir(place)

@@ -218,6 +218,7 @@ public:
         clear.mayRevealSecrets = false;
         CPPUNIT_ASSERT(shared->offered({}, clear).empty());
         CPPUNIT_ASSERT((shared->offered({"SCRAM-SHA-256", "CRAM-MD5"}, clear) == Names{"SCRAM-SHA-256", "CRAM-MD5"}));
+        CPPUNIT_ASSERT((shared->offered({"SCRAM-SHA-1-PLUS"}, clear).empty()));
         clear.facts.exporterBinding = "x";
         CPPUNIT_ASSERT(
             (shared->offered({"SCRAM-SHA-1", "SCRAM-SHA-1-PLUS"}, clear) == Names{"SCRAM-SHA-1-PLUS", "SCRAM-SHA-1"}));
