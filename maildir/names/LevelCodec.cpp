@@ -57,6 +57,12 @@ bool isPlainInRaw(char octet) {
     return octet >= ' ' && octet <= '~' && std::string_view("=./\\~:&%*\"").find(octet) == std::string_view::npos;
 }
 
+// What clients take for INBOX, which is another directory.
+bool meansInbox(std::string_view level, LevelPlace place) {
+    if (place == LevelPlace::Inner || !isSpelledInbox(level)) return false;
+    return place == LevelPlace::Alone || level != "INBOX";
+}
+
 std::string rawLevel(std::string_view component) {
     std::string level(rawMarker);
     for (const char octet : component) {
@@ -192,28 +198,28 @@ bool LevelCodec::canBeComponent(std::string_view component) const {
 }
 
 // The level that the component is shown as, unless that is a raw one.
-std::optional<std::string> LevelCodec::ordinaryLevel(std::string_view component, bool isAlone) const {
+std::optional<std::string> LevelCodec::ordinaryLevel(std::string_view component, LevelPlace place) const {
     auto level = decodeCanonical(component);
-    if (!level || (isAlone && isSpelledInbox(*level))) return std::nullopt;
+    if (!level || meansInbox(*level, place)) return std::nullopt;
     // Ends: what a raw level stands for is shorter than the component that encodes this level.
-    if (shownRaw(*level, isAlone)) return std::nullopt;
+    if (shownRaw(*level, place)) return std::nullopt;
     return level;
 }
 
 // The component that has to be shown as this raw level; nothing if the level is an ordinary one.
-std::optional<std::string> LevelCodec::shownRaw(std::string_view level, bool isAlone) const {
+std::optional<std::string> LevelCodec::shownRaw(std::string_view level, LevelPlace place) const {
     auto component = componentInRaw(level);
-    if (!component || !canBeComponent(*component) || ordinaryLevel(*component, isAlone)) return std::nullopt;
+    if (!component || !canBeComponent(*component) || ordinaryLevel(*component, place)) return std::nullopt;
     return component;
 }
 
-std::optional<std::string> LevelCodec::componentOf(std::string_view level, bool isAlone) const {
-    if (auto component = shownRaw(level, isAlone)) return component;
+std::optional<std::string> LevelCodec::componentOf(std::string_view level, LevelPlace place) const {
+    if (auto component = shownRaw(level, place)) return component;
     return encode(level);
 }
 
-std::string LevelCodec::levelOf(std::string_view component, bool isAlone) const {
-    auto level = ordinaryLevel(component, isAlone);
+std::string LevelCodec::levelOf(std::string_view component, LevelPlace place) const {
+    auto level = ordinaryLevel(component, place);
     return level ? std::move(*level) : rawLevel(component);
 }
 

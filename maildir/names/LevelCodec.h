@@ -4,7 +4,8 @@
 // that are no UTF-8, a malformed shift, a spelling that we would not write, an empty component) are shown as
 // "=raw=" and the octets, the unusual ones as '=' and two hex digits. A level that merely looks like that is an
 // ordinary name, unless the component it would stand for is one that has to be shown so: thus the mapping stays one
-// to one.
+// to one. Beside INBOX, which is the root, a component spelled like it is shown so too: alone in any case, and with
+// levels below it in any case but "INBOX", since what clients call inbox/x is INBOX/x (RFC 3501 5.1).
 #pragma once
 
 #include <optional>
@@ -15,15 +16,18 @@
 
 namespace maildir {
 
+// Where a level stands in a name.
+enum class LevelPlace { Alone, First, Inner };
+
 class LevelCodec {
 public:
     // Throws Error(InvalidName) for an escape character that cannot be one.
     LevelCodec(Layout layout, NameEncoding encoding, char escapeCharacter);
 
-    // The component of a level; nothing if there cannot be one. isAlone: it is the whole name, where INBOX is taken.
-    [[nodiscard]] std::optional<std::string> componentOf(std::string_view level, bool isAlone) const;
+    // The component of a level; nothing if there cannot be one.
+    [[nodiscard]] std::optional<std::string> componentOf(std::string_view level, LevelPlace place) const;
     // The level of a component that canBeComponent().
-    [[nodiscard]] std::string levelOf(std::string_view component, bool isAlone) const;
+    [[nodiscard]] std::string levelOf(std::string_view component, LevelPlace place) const;
 
     // The component can stand in a mailbox's directory name at all.
     [[nodiscard]] bool canBeComponent(std::string_view component) const;
@@ -35,8 +39,8 @@ private:
     [[nodiscard]] bool usesUtf7() const;
     [[nodiscard]] std::optional<std::string> encode(std::string_view level) const;
     [[nodiscard]] std::optional<std::string> decode(std::string_view component) const;
-    [[nodiscard]] std::optional<std::string> ordinaryLevel(std::string_view component, bool isAlone) const;
-    [[nodiscard]] std::optional<std::string> shownRaw(std::string_view level, bool isAlone) const;
+    [[nodiscard]] std::optional<std::string> ordinaryLevel(std::string_view component, LevelPlace place) const;
+    [[nodiscard]] std::optional<std::string> shownRaw(std::string_view level, LevelPlace place) const;
 
     Layout _layout;
     NameEncoding _encoding;

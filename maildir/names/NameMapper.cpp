@@ -18,6 +18,11 @@ char separatorOf(Layout layout) {
     return layout == Layout::MaildirPlusPlus ? '.' : '/';
 }
 
+LevelPlace placeOf(std::size_t position, std::size_t levels) {
+    if (levels == 1) return LevelPlace::Alone;
+    return position == 0 ? LevelPlace::First : LevelPlace::Inner;
+}
+
 std::vector<std::string_view> split(std::string_view text, char separator) {
     std::vector<std::string_view> parts;
     for (;;) {
@@ -64,14 +69,14 @@ NameMapper::NameMapper(Layout layout, NameEncoding encoding, char escapeCharacte
 
 std::string NameMapper::directoryOf(const MailboxName& name) const {
     if (name.levels.empty()) throw Error(ErrorKind::InvalidName, "a mailbox name without levels");
-    const bool isAlone = name.levels.size() == 1;
-    if (isAlone && isSpelledInbox(name.levels.front())) return {};
+    if (name.levels.size() == 1 && isSpelledInbox(name.levels.front())) return {};
 
     const LevelCodec codec(_layout, _encoding, _escapeCharacter);
     std::string directory;
-    for (const std::string& level : name.levels) {
+    for (std::size_t i = 0; i < name.levels.size(); ++i) {
+        const std::string& level = name.levels[i];
         if (level.size() > maxLevelOctets) throw tooLong(maxComponentOctets, "a level of a name");
-        const auto component = codec.componentOf(level, isAlone);
+        const auto component = codec.componentOf(level, placeOf(i, name.levels.size()));
         if (!component) throw Error(ErrorKind::InvalidName, "no mailbox can have this name");
         if (!directory.empty() || _layout == Layout::MaildirPlusPlus) directory += separatorOf(_layout);
         directory += *component;
@@ -92,8 +97,8 @@ std::optional<MailboxName> NameMapper::nameOf(std::string_view directory) const 
     const auto components = componentsOf(directory, codec, _layout);
     if (!components) return std::nullopt;
     MailboxName name;
-    for (const std::string_view component : *components) {
-        name.levels.push_back(codec.levelOf(component, components->size() == 1));
+    for (std::size_t i = 0; i < components->size(); ++i) {
+        name.levels.push_back(codec.levelOf((*components)[i], placeOf(i, components->size())));
     }
     return name;
 }

@@ -58,6 +58,7 @@ class NameMapperTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(writesAsDovecotDoesWithAnEscapeCharacter);
     CPPUNIT_TEST(writesLayoutFs);
     CPPUNIT_TEST(keepsInboxForTheRoot);
+    CPPUNIT_TEST(keepsInboxAboveOthersApart);
     CPPUNIT_TEST(showsOddDirectoriesUnderRawNames);
     CPPUNIT_TEST(keepsRawLookingNamesApart);
     CPPUNIT_TEST(refusesHostileNames);
@@ -130,6 +131,19 @@ public:
         checkPair(courier4, {{"=raw=inbox"}}, ".inbox");
         checkPair(courier4, {{"=raw=INBOX", "x"}}, ".=raw=INBOX.x");
         CPPUNIT_ASSERT_EQUAL(""s, courier4.directoryOf({{"inBox"}}));
+    }
+
+    // Clients mean INBOX/x by inbox/x, however it is spelled: another directory has a name that is no INBOX.
+    void keepsInboxAboveOthersApart() {
+        for (const NameMapper& mapper : allMappers()) {
+            const bool isFs = mapper.layout() == Layout::Fs;
+            checkPair(mapper, {{"INBOX", "Sent"}}, isFs ? "INBOX/Sent" : ".INBOX.Sent");
+            checkPair(mapper, {{"=raw=Inbox", "Sent"}}, isFs ? "Inbox/Sent" : ".Inbox.Sent");
+            checkPair(mapper, {{"=raw=inbox", "Sent", "inbox"}}, isFs ? "inbox/Sent/inbox" : ".inbox.Sent.inbox");
+            checkPair(mapper, {{"=raw=Inbox"}}, isFs ? "Inbox" : ".Inbox");
+            checkPair(mapper, {{"a", "inbox"}}, isFs ? "a/inbox" : ".a.inbox");
+            CPPUNIT_ASSERT_EQUAL("InvalidName"s, errorOfName(mapper, {{"Inbox", "Sent"}}));
+        }
     }
 
     void showsOddDirectoriesUnderRawNames() {
