@@ -46,7 +46,8 @@ bool makeDirectoryIfMissing(const std::string& path) {
         makeDirectory(path);
         return true;
     } catch (const Error& error) {
-        if (error.kind() != ErrorKind::AlreadyExists || !isDirectory(path)) throw;
+        if (error.kind() != ErrorKind::AlreadyExists) throw;
+        if (!isDirectory(path)) throw Error(ErrorKind::InvalidName, "a file is where a mailbox would be", path);
         return false;
     }
 }

@@ -97,9 +97,9 @@ SubscriptionList SubscriptionList::parse(std::string_view text, const NameMapper
     list._header.clear();
     list._lines.clear();
     if (text.starts_with("V\t")) {
-        const std::string_view version = text.substr(2, text.find('\n') - 2);
-        if (version != "2") throw Error(ErrorKind::Corrupt, "subscriptions of a version that we do not know");
-        list._header = "V\t2\n";
+        const std::string_view header = text.substr(0, text.find('\n'));
+        list._isKnown = header == "V\t2";
+        list._header = std::string(header) + '\n';
         text.remove_prefix(std::min(text.size(), list._header.size()));
     }
     const bool isVersion2 = !list._header.empty();
@@ -135,7 +135,12 @@ std::string SubscriptionList::lineOf(const MailboxName& name, const NameMapper& 
     }
 }
 
+void SubscriptionList::requireKnown() const {
+    if (!_isKnown) throw Error(ErrorKind::Corrupt, "subscriptions of a version that we do not know are not changed");
+}
+
 bool SubscriptionList::add(const MailboxName& name, const NameMapper& mapper) {
+    requireKnown();
     Line line{lineOf(name, mapper), name};
     const bool isThere =
         std::any_of(_lines.begin(), _lines.end(), [&name](const Line& other) { return other.name == name; });
@@ -149,6 +154,7 @@ bool SubscriptionList::add(const MailboxName& name, const NameMapper& mapper) {
 }
 
 bool SubscriptionList::remove(const MailboxName& name) {
+    requireKnown();
     return std::erase_if(_lines, [&name](const Line& line) { return line.name == name; }) > 0;
 }
 

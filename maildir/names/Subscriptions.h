@@ -29,7 +29,8 @@ public:
     static SubscriptionList parse(std::string_view text, const NameMapper& mapper);
 
     [[nodiscard]] std::set<MailboxName> names() const;
-    // True if that changed the list. add throws as NameMapper::directoryOf does.
+    // True if that changed the list. add throws as NameMapper::directoryOf does. Both throw Corrupt where the list is
+    // of a version that is not known: its lines are shown, and nothing is written that could lose what they say.
     bool add(const MailboxName& name, const NameMapper& mapper);
     bool remove(const MailboxName& name);
     [[nodiscard]] std::string text() const;
@@ -39,10 +40,12 @@ private:
         std::string text;                 // as in the file, without its LF
         std::optional<MailboxName> name;  // nothing: it names no mailbox
     };
+    void requireKnown() const;
     [[nodiscard]] std::string lineOf(const MailboxName& name, const NameMapper& mapper) const;
 
     std::string _header = "V\t2\n";  // empty in version 1; the empty line behind it is the first of _lines
     std::vector<Line> _lines = {Line{}};
+    bool _isKnown = true;  // the version
 };
 
 // Courier's file: lines "INBOX" and "INBOX.<directory>", in the encoding of the directories. Others (shared folders)

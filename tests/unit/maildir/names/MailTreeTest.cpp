@@ -235,6 +235,12 @@ public:
             CPPUNIT_ASSERT_EQUAL("AlreadyExists"s, errorOf([&] { made.create({{"A"}}); }));
             CPPUNIT_ASSERT_EQUAL("AlreadyExists"s, errorOf([&] { made.create(MailboxName::inbox()); }));
             CPPUNIT_ASSERT_EQUAL("AlreadyExists"s, errorOf([&] { made.create({{"inbox"}}); }));
+            // A plain file there is no mailbox that exists.
+            const bool isFs = made.settings().layout == Layout::Fs;
+            const std::string root = made.settings().root;
+            std::ofstream(root + (isFs ? "/File" : "/.File")) << "x";
+            CPPUNIT_ASSERT_EQUAL("InvalidName"s, errorOf([&] { made.create({{"File"}}); }));
+            CPPUNIT_ASSERT_EQUAL("InvalidName"s, errorOf([&] { made.create({{"File", "Below"}}); }));
         });
     }
 
