@@ -2,12 +2,14 @@
 
 #include "imapd/commands/FlagNames.h"
 #include "imapd/commands/ListEntry.h"
+#include "imapd/commands/TimeSlice.h"
 #include "imapd/parser/DateTime.h"
 #include "imapd/response/ErrorReply.h"
 #include "imapd/session/AppendReception.h"
 #include "imapd/session/Services.h"
 #include "imapd/session/Session.h"
 #include "imapd/session/UserMail.h"
+#include "maildir/message/BinaryRewriter.h"
 
 namespace imapd {
 
@@ -15,9 +17,7 @@ namespace {
 
 // Why a message of such octets is not taken.
 std::optional<Reply> refusalOf(Session& session, const Append& arguments, const MessageScan& scan) {
-    // RFC 3516 4.4: binary content would have to be sent as it came. A Maildir's messages are lines, and a NUL may not
-    // be sent by FETCH BODY; a transfer encoding of our making would break signatures. So it is refused, not changed.
-    if ((arguments.isBinary && scan.hasBareLf()) || ((arguments.isBinary || arguments.isUtf8) && scan.hasNul())) {
+    if (arguments.isUtf8 && scan.hasNul()) {
         return Reply::no("Binary content must be sent in a Content-Transfer-Encoding", "UNKNOWN-CTE");
     }
     if (session.policy().utf8Accept && !session.features().utf8 && scan.has8BitHeader()) {
@@ -55,6 +55,51 @@ Reply append(Session& session, const Append& arguments) {
     }
 }
 
+// RFC 3516 4.4: a Maildir's messages are lines, and a NUL may not be sent by FETCH BODY. So binary content is kept in
+// another transfer encoding where it has to be.
+class BinaryAppend : public Execution {
+public:
+    explicit BinaryAppend(Append arguments) : _arguments(std::move(arguments)) {}
+
+    Progress step(Session& session) override {
+        AppendReception* const reception = session.reception();
+        if (reception == nullptr || !reception->delivery) {
+            _reply = append(session, _arguments);
+            return Progress::Done;
+        }
+        const TimeSlice slice;
+        if (!_asCame) begin(*reception);
+        std::string piece;
+        for (bool goesOn = true; goesOn; piece.clear()) {
+            if (slice.isOver()) return Progress::Again;
+            goesOn = _rewriter->write(piece);
+            reception->delivery->write(piece);
+        }
+        _reply = _rewriter->isRefused() ? Reply::no(
+                                              "Such content must be sent in a Content-Transfer-Encoding that can "
+                                              "be kept: it cannot be given one",
+                                              "UNKNOWN-CTE")
+                                        : append(session, _arguments);
+        return Progress::Done;
+    }
+
+    Reply reply() override { return *_reply; }
+
+private:
+    void begin(AppendReception& reception) {
+        _asCame = std::move(reception.delivery);
+        _file.emplace(_asCame->read());
+        _rewriter.emplace(*_file);
+        reception.delivery = reception.mailbox->beginDelivery();
+    }
+
+    Append _arguments;
+    std::unique_ptr<maildir::Delivery> _asCame;
+    std::optional<maildir::MessageFile> _file;
+    std::optional<maildir::BinaryRewriter> _rewriter;
+    std::optional<Reply> _reply;
+};
+
 }  // namespace
 
 std::optional<Reply> appendRefusal(Session& session, const Append& arguments) {
@@ -68,7 +113,10 @@ std::optional<Reply> appendRefusal(Session& session, const Append& arguments) {
 }
 
 std::unique_ptr<Execution> startAppend(Session& session, Arguments&& arguments) {
-    return finished(append(session, std::get<Append>(arguments)));
+    Append& command = std::get<Append>(arguments);
+    const AppendReception* const reception = session.reception();
+    if (command.isBinary && reception != nullptr) return std::make_unique<BinaryAppend>(std::move(command));
+    return finished(append(session, command));
 }
 
 }  // namespace imapd

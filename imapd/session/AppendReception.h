@@ -14,6 +14,15 @@ namespace imapd {
 
 class AppendReception {
 public:
+    // The next octets of the message. Binary content has no lines yet. Throws maildir::Error.
+    void take(std::string_view octets) {
+        scan.feed(octets);
+        if (arguments.isBinary)
+            delivery->writeAsIs(octets);
+        else
+            delivery->write(octets);
+    }
+
     Append arguments;
     std::shared_ptr<maildir::Mailbox> mailbox;    // null if refused
     std::unique_ptr<maildir::Delivery> delivery;  // null if refused

@@ -79,8 +79,7 @@ void Session::beginSink() {
 void Session::takeSinkData() {
     if (!_reception) return;
     try {
-        _reception->scan.feed(_reader.sinkData());
-        _reception->delivery->write(_reader.sinkData());
+        _reception->take(_reader.sinkData());
     } catch (const maildir::Error& error) {
         logFailure("APPEND", error);
         std::string tag = readableTag(_reader.soFar().text);

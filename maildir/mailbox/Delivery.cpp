@@ -81,6 +81,18 @@ void Delivery::write(std::string_view octets) {
     }
 }
 
+void Delivery::writeAsIs(std::string_view octets) {
+    _state->takenOctets += octets.size();
+    _state->put(octets);
+}
+
+MessageFile Delivery::read() {
+    _state->flush();
+    FileDescriptor file(::fcntl(_state->file.get(), F_DUPFD_CLOEXEC, 0));
+    if (!file.isOpen()) throw Error::fromErrno("cannot read", _state->path);
+    return {std::move(file), _state->path};
+}
+
 std::unique_ptr<Delivery> Mailbox::beginDelivery() {
     if (_state->isGone) throw Error(ErrorKind::NotFound, "the mailbox is gone", _state->directory);
     auto state = std::make_unique<Delivery::State>();

@@ -217,6 +217,9 @@ class Delivery {
 public:
     ~Delivery();
     void write(std::string_view wireOctets);
+    // Without a look at its lines: for what is read() and written anew before it is delivered.
+    void writeAsIs(std::string_view octets);
+    [[nodiscard]] MessageFile read();                // what was written so far
     [[nodiscard]] std::uint64_t wireOctets() const;  // taken so far
 
 private:
