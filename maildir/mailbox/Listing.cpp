@@ -328,7 +328,7 @@ void Mailbox::State::matchLocked(const Scan& scan, Look& look) {
 
 void Mailbox::State::matchFileLocked(Look& look, FilePlace file, std::uint64_t hash) {
     const std::string_view base = baseNameOf(file.name);
-    if (base.empty()) return;
+    if (base.empty()) return giveFreshNameLocked(look.findings, file, look.attempt);  // ":2,S": nothing to know it by
     // A row that others wrote comes before what we know: they gave a message that went and came back a new UID.
     if (const auto row = pendingRows.find(base, hash)) {
         matchRowLocked(look, *row, file);

@@ -16,6 +16,7 @@ namespace maildir {
 
 namespace {
 
+constexpr std::string_view headerOfVersion1 = "1 ";
 constexpr std::uint64_t maxListOctets = std::uint64_t(1) << 31;
 constexpr std::size_t maxHeaderOctets = 64 * 1024;
 constexpr std::uint32_t maxGap = 1u << 20;  // between the last row and half a row that is believed
@@ -83,7 +84,7 @@ UidList::UidList(std::string directory) : _directory(std::move(directory)), _pat
 
 UidValidity UidList::uidValidityIn(const std::string& directory) {
     UidList list(directory);
-    const std::optional<FileDescriptor> file = openExisting(list._path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    const std::optional<FileDescriptor> file = openRegular(list._path, O_RDONLY | O_CLOEXEC);
     if (!file) return {};
     const std::string start = readFrom(file->get(), 0, maxHeaderOctets, list._path);
     const std::size_t end = start.find('\n');
@@ -123,7 +124,7 @@ bool UidList::isContinued(int fd, const struct stat& status) const {
 std::optional<UidListNews> UidList::refresh() {
     UidListNews news;
     news.isWhole = true;
-    const std::optional<FileDescriptor> file = openExisting(_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    const std::optional<FileDescriptor> file = openRegular(_path, O_RDONLY | O_CLOEXEC);
     if (!file) {
         const bool isNews = _exists || !_wasToldMissing;
         forgetFile();
@@ -163,7 +164,25 @@ std::optional<UidListNews> UidList::refresh() {
     return news;
 }
 
+// Version 1, as Dovecot up to 1.0 wrote it: "1 <UIDVALIDITY> <next UID>", and rows "<UID> <file name>".
+bool UidList::readHeaderOfVersion1(std::string_view line) {
+    std::vector<std::string_view> words;
+    eachWord(line, [&words](std::string_view word) { words.push_back(word); });
+    UidValidity validity;
+    Uid next{1};
+    const bool isGood = words.size() == 3 && words[0] == "1" && readNumber(words[1], validity.value) &&
+                        readNumber(words[2], next.value) && validity.value != 0;
+    if (!isGood) return false;
+    _state.uidValidity = validity;
+    _state.headerNext = _state.nextUid = next.value == 0 ? Uid{1} : next;
+    _state.otherHeader.clear();
+    _state.header = _state.lastLine = line;
+    _state.isDamaged = true;  // so that it is replaced by one of version 3: no row of that may be appended
+    return true;
+}
+
 bool UidList::readHeader(std::string_view line) {
+    if (line.starts_with(headerOfVersion1)) return readHeaderOfVersion1(line);
     UidValidity validity;
     Uid next{1};
     std::string other, guid;
@@ -196,7 +215,8 @@ bool UidList::readHeader(std::string_view line) {
 
 bool UidList::readRow(std::string_view line, UidRow& row) const {
     const std::size_t space = line.find(' ');
-    const std::size_t colon = line.find(" :");
+    const bool isVersion1 = _state.header.starts_with(headerOfVersion1);
+    const std::size_t colon = isVersion1 ? space : line.find(" :");
     if (space == std::string_view::npos || colon == std::string_view::npos ||
         !readNumber(line.substr(0, space), row.uid.value) || row.uid <= _state.lastUid) {
         return false;
@@ -205,7 +225,7 @@ bool UidList::readRow(std::string_view line, UidRow& row) const {
     if (row.uid.value == UINT32_MAX && UINT32_MAX - std::max(_state.lastUid, _state.headerNext).value > maxGap)
         return false;
     if (colon > space) row.extension = line.substr(space + 1, colon - space - 1);
-    row.baseName = line.substr(colon + 2);
+    row.baseName = line.substr(colon + (isVersion1 ? 1 : 2));
     row.baseName = row.baseName.substr(0, row.baseName.find(':'));
     return !row.baseName.empty() && row.baseName.find('/') == std::string_view::npos;
 }
@@ -269,7 +289,7 @@ void UidList::readRows(const std::shared_ptr<const std::string>& text, std::size
 void UidList::append(std::span<const UidRow> rows, std::span<const std::string> folders) {
     if (rows.empty()) return;
     const std::string text = textOf(rows);
-    std::optional<FileDescriptor> file = openExisting(_path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    std::optional<FileDescriptor> file = openRegular(_path, O_WRONLY | O_APPEND | O_CLOEXEC);
     if (!file) throw Error(ErrorKind::Io, "the UID list vanished", _path);
     try {
         writeAll(file->get(), text, _path);

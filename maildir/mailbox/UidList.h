@@ -8,6 +8,9 @@
 // Letters of rows: S stored octets, W octets with CRLF, K our own: keywords 26 and later as "K26,31". Rows of
 // messages that are gone may stay until the list is rewritten. Next UID is max(N, last row + 1).
 //
+// A list of version 1 is read too, and replaced by one of version 3. One that is a symbolic link is read through it;
+// replaced, it is a file.
+//
 // Dovecot drops the whole list when a line is malformed or UIDs do not ascend; so a row is appended only at the end of
 // a whole line, under `dovecot-uidlist.lock`, and the file is otherwise replaced as a whole by rename.
 // Guarded by its mailbox's writer mutex.
@@ -98,6 +101,7 @@ public:
 
 private:
     bool readHeader(std::string_view line);
+    bool readHeaderOfVersion1(std::string_view line);
     void readRows(const std::shared_ptr<const std::string>& text, std::size_t from, UidListNews& news);
     // Whether this row's line is sound; fills it in.
     [[nodiscard]] bool readRow(std::string_view line, UidRow& row) const;

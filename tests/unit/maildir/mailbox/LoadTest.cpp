@@ -10,6 +10,9 @@ class LoadTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(givesUidsInTheOrderOfDelivery);
     CPPUNIT_TEST(writesTheListAsDovecotDoes);
     CPPUNIT_TEST(keepsUidsWhenOpenedAgain);
+    CPPUNIT_TEST(keepsUidsOfVersion1);
+    CPPUNIT_TEST(readsAListThroughALink);
+    CPPUNIT_TEST(namesAFileWithoutABaseName);
     CPPUNIT_TEST(seesDeliveries);
     CPPUNIT_TEST(seesFlags);
     CPPUNIT_TEST(seesRemovals);
@@ -153,6 +156,56 @@ public:
         CPPUNIT_ASSERT(mailbox->refresh()->find(Uid{30}).has_value());
         CPPUNIT_ASSERT(mailbox->snapshot()->find(Uid{31})->baseName() == other);
         CPPUNIT_ASSERT(_maildir.uidList().starts_with("3 V1234567890 N20 G0123456789abcdef0123456789abcdef Zkept\n"));
+    }
+
+    // Version 1, as Dovecot up to 1.0 had it: UIDs stay, and the list becomes one of version 3.
+    void keepsUidsOfVersion1() {
+        _maildir.put("b:2,S", "b\n");
+        _maildir.put("a:2,", "a\n");
+        write(_maildir.path + "/dovecot-uidlist", "1 1234567890 20\n5 b:2,S\n7 gone\n9 a\n");
+        const auto mailbox = _process.open(_maildir.path);
+        const auto snapshot = mailbox->refresh();
+        CPPUNIT_ASSERT_EQUAL(std::string("5:b S 9:a "), joined(listing(*snapshot)));
+        CPPUNIT_ASSERT(snapshot->uidValidity() == UidValidity{1234567890});
+        CPPUNIT_ASSERT(snapshot->uidNext() == Uid{20});
+        CPPUNIT_ASSERT_EQUAL(std::uint32_t(20), append(*mailbox, "x\r\n").uid.value);
+        CPPUNIT_ASSERT(_maildir.uidList().starts_with("3 V1234567890 N2"));
+        CPPUNIT_ASSERT(_maildir.uidList().find("\n9 :a\n") != std::string::npos);
+        const auto again = Process(false).open(_maildir.path)->refresh();
+        CPPUNIT_ASSERT_EQUAL(std::size_t(3), again->size());
+        CPPUNIT_ASSERT(again->find(Uid{9}) && again->uidValidity() == UidValidity{1234567890});
+    }
+
+    // As the keywords and the subscriptions are; what is no file is waited for by nobody.
+    void readsAListThroughALink() {
+        _maildir.put("a:2,", "a\n");
+        write(_maildir.path + "/real", "3 V99 N50 G0123456789abcdef0123456789abcdef\n5 :a\n");
+        std::filesystem::create_symlink("real", _maildir.path + "/dovecot-uidlist");
+        const auto mailbox = _process.open(_maildir.path);
+        CPPUNIT_ASSERT_EQUAL(std::string("5:a "), joined(listing(*mailbox->refresh())));
+        CPPUNIT_ASSERT_EQUAL(std::uint32_t(50), append(*mailbox, "x\r\n").uid.value);
+        CPPUNIT_ASSERT(Process(false).open(_maildir.path)->refresh()->uidValidity() == UidValidity{99});
+        for (const bool isPipe : {true, false}) {
+            Maildir other(_directory.path + (isPipe ? "/pipe-list" : "/device-list"));
+            other.put("a:2,", "a\n");
+            const std::string list = other.path + "/dovecot-uidlist";
+            if (isPipe) CPPUNIT_ASSERT_EQUAL(0, mkfifo((other.path + "/pipe").c_str(), 0600));
+            std::filesystem::create_symlink(isPipe ? "pipe" : "/dev/zero", list);
+            try {
+                (void)Process(false).open(other.path)->refresh();
+                CPPUNIT_FAIL("what is no file was read as a list");
+            } catch (const Error& error) {
+                CPPUNIT_ASSERT(error.kind() == ErrorKind::Corrupt);
+            }
+        }
+    }
+
+    void namesAFileWithoutABaseName() {
+        _maildir.put(":2,FS", "a\n");
+        const auto snapshot = _process.open(_maildir.path)->refresh();
+        CPPUNIT_ASSERT_EQUAL(std::size_t(1), snapshot->size());
+        CPPUNIT_ASSERT(snapshot->at(0)->flags.has(Flag::Seen) && snapshot->at(0)->flags.has(Flag::Flagged));
+        CPPUNIT_ASSERT(!snapshot->at(0).baseName().empty());
     }
 
     void rewritesADeletedList() {
