@@ -67,6 +67,16 @@ std::string textOf(std::span<const UidRow> rows) {
     return text;
 }
 
+// Nothing if there is none. A link that leads nowhere is one that can't be reached now, not one that is gone.
+std::optional<FileDescriptor> openList(const std::string& path, int flags) {
+    std::optional<FileDescriptor> file = openRegular(path, flags);
+    struct stat status {};
+    if (!file && lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode)) {
+        throw Error(ErrorKind::Corrupt, "the UID list is a symbolic link that leads nowhere", path);
+    }
+    return file;
+}
+
 }  // namespace
 
 UidValidity freshUidValidity() {
@@ -84,7 +94,7 @@ UidList::UidList(std::string directory) : _directory(std::move(directory)), _pat
 
 UidValidity UidList::uidValidityIn(const std::string& directory) {
     UidList list(directory);
-    const std::optional<FileDescriptor> file = openRegular(list._path, O_RDONLY | O_CLOEXEC);
+    const std::optional<FileDescriptor> file = openList(list._path, O_RDONLY | O_CLOEXEC);
     if (!file) return {};
     const std::string start = readFrom(file->get(), 0, maxHeaderOctets, list._path);
     const std::size_t end = start.find('\n');
@@ -124,7 +134,7 @@ bool UidList::isContinued(int fd, const struct stat& status) const {
 std::optional<UidListNews> UidList::refresh() {
     UidListNews news;
     news.isWhole = true;
-    const std::optional<FileDescriptor> file = openRegular(_path, O_RDONLY | O_CLOEXEC);
+    const std::optional<FileDescriptor> file = openList(_path, O_RDONLY | O_CLOEXEC);
     if (!file) {
         const bool isNews = _exists || !_wasToldMissing;
         forgetFile();
@@ -289,7 +299,7 @@ void UidList::readRows(const std::shared_ptr<const std::string>& text, std::size
 void UidList::append(std::span<const UidRow> rows, std::span<const std::string> folders) {
     if (rows.empty()) return;
     const std::string text = textOf(rows);
-    std::optional<FileDescriptor> file = openRegular(_path, O_WRONLY | O_APPEND | O_CLOEXEC);
+    std::optional<FileDescriptor> file = openList(_path, O_WRONLY | O_APPEND | O_CLOEXEC);
     if (!file) throw Error(ErrorKind::Io, "the UID list vanished", _path);
     try {
         writeAll(file->get(), text, _path);
