@@ -78,16 +78,18 @@ def store(bench, server):
 
 
 @workload(copy=Row("msg/s", "link", higher=True), move=Row("msg/s", "move", higher=True),
+          copy_young=Row("msg/s", "link", higher=True), move_young=Row("msg/s", "move", higher=True),
           expunge=Row("msg/s", "unlink", higher=True))
 def copy_move_expunge(bench, server):
-    """All messages of the heavy corpus; warm; each on a tree of its own. Those that are copied and moved have lain
-    untouched for minutes: what is younger may have to be synced first."""
+    """All messages of the heavy corpus; warm; each on a tree of its own. Those of `copy` and `move` have lain untouched
+    for minutes; those of the young rows have just been written: they may have to be synced first."""
     count = bench.heavy.count
-    for row, user in (("copy", "copied"), ("move", "moved"), ("expunge", contestants.USER)):
+    for row, user in (("copy", "copied"), ("move", "moved"), ("copy_young", contestants.USER),
+                      ("move_young", contestants.USER), ("expunge", contestants.USER)):
         if not bench.wants(row):
             continue
-        if row == "expunge":
-            bench.fresh(server, bench.heavy)
+        if user == contestants.USER:
+            bench.fresh(server, bench.heavy, linked=row == "expunge")
         else:
             bench.wait_until_aged()
             server.start_if_stopped()
@@ -98,7 +100,8 @@ def copy_move_expunge(bench, server):
         bench.settle()
         with server.opened(user) as session:
             with Meter(server) as meter:
-                session.command("EXPUNGE" if row == "expunge" else f'{row.upper()} 1:* "Target"')
+                command = row.removesuffix("_young").upper()
+                session.command(command if row == "expunge" else f'{command} 1:* "Target"')
         with server.session(user) as session:
             left = messages_in(session, "INBOX"), messages_in(session, "Target")
         yield row, meter.rate(count, left)

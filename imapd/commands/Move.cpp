@@ -1,33 +1,37 @@
 #include "imapd/commands/Move.h"
 
+#include <chrono>
+
 #include "imapd/commands/Batches.h"
 #include "imapd/commands/CopyUid.h"
 #include "imapd/commands/TimeSlice.h"
 #include "imapd/response/ErrorReply.h"
 #include "imapd/session/Session.h"
 #include "imapd/session/UserMail.h"
+#include "maildir/mailbox/Copying.h"
 
 namespace imapd {
 
+using maildir::Copying;
 using maildir::CopyResult;
 using maildir::Mailbox;
 
 namespace {
 
+// Some messages a call: by renaming their files; or where that can't be done, by a copy that is prepared in short
+// steps, and an expunge.
 class MoveExecution : public Execution {
 public:
-    MoveExecution(std::shared_ptr<Mailbox> target, std::vector<Uid> uids)
-        : _target(std::move(target)), _batches(std::move(uids)) {}
+    MoveExecution(std::shared_ptr<Mailbox> target, std::shared_ptr<Mailbox> source, std::vector<Uid> uids)
+        : _target(std::move(target)),
+          _source(std::move(source)),
+          _isByCopying(_target->movesByCopying(*_source)),
+          _batches(std::move(uids), _isByCopying ? copiedAtOnce : Batches::most) {}
 
     Progress step(Session& session) override {
-        const TimeSlice slice;
         try {
-            const View& view = session.view();
-            while (!_batches.isOver()) {
-                if (slice.isOver()) return Progress::Again;
-                _batches.next(
-                    [&](std::span<const Uid> uids) { add(_target->moveFrom(view.mailbox(), uids, view.viewer())); });
-            }
+            const Progress progress = _isByCopying ? copySome(session) : renameSome(session);
+            if (progress != Progress::Done) return progress;
         } catch (const maildir::Error& error) {
             session.logFailure("MOVE", error);
             _failure = replyToTarget(error);
@@ -43,6 +47,64 @@ public:
     }
 
 private:
+    Progress renameSome(Session& session) {
+        const TimeSlice slice;
+        while (!_batches.isOver()) {
+            if (slice.isOver()) return Progress::Again;
+            _batches.next(
+                [&](std::span<const Uid> uids) { add(_target->moveFrom(*_source, uids, session.view().viewer())); });
+        }
+        return Progress::Done;
+    }
+
+    Progress copySome(Session& session) {
+        constexpr std::chrono::milliseconds slice(40), pause(5);
+        const auto until = Copying::Clock::now() + slice;
+        while (_copying || !_batches.isOver()) {
+            if (Copying::Clock::now() >= until) return Progress::Again;
+            if (!_copying) beginCopying();
+            switch (_copying->prepare(until)) {
+                case Copying::State::Preparing:
+                    return Progress::Again;
+                case Copying::State::Syncing:
+                    session.wakeAt(Copying::Clock::now() + pause);
+                    return Progress::Waiting;
+                case Copying::State::Gone:
+                    beginCopyingAgain();
+                    break;
+                case Copying::State::Ready:
+                    commitCopies(session);
+                    break;
+            }
+        }
+        return Progress::Done;
+    }
+
+    void beginCopying() {
+        _batches.next([this](std::span<const Uid> uids) { _copied.assign(uids.begin(), uids.end()); });
+        beginCopyingAgain();
+    }
+
+    // Without those that are gone.
+    void beginCopyingAgain() {
+        constexpr int maxTries = 20;  // for one batch
+        if (++_tries > maxTries) throw maildir::Error(maildir::ErrorKind::Busy, "messages keep vanishing");
+        const std::shared_ptr<const maildir::Snapshot> snapshot = _source->snapshot();
+        const auto isGone = [&snapshot](Uid uid) { return !snapshot->find(uid); };
+        _moved.someExpunged = std::erase_if(_copied, isGone) > 0 || _moved.someExpunged;
+        _copying = std::make_unique<Copying>(*_target, *_source, _copied);
+    }
+
+    void commitCopies(Session& session) {
+        const std::optional<CopyResult> result = _copying->commit();
+        if (!result) return;
+        if (result->someExpunged) return beginCopyingAgain();
+        _copying.reset();
+        _tries = 0;
+        add(*result);
+        (void)_source->expunge(_copied, false, session.view().viewer());
+    }
+
     void add(const CopyResult& result) {
         _moved.targetUidValidity = result.targetUidValidity;
         _moved.source.insert(_moved.source.end(), result.source.begin(), result.source.end());
@@ -60,8 +122,15 @@ private:
             session.writer().status("OK", code, "Moved");
     }
 
-    std::shared_ptr<Mailbox> _target;
+    // Where a file system is slow, its syncs and what a step takes follow the number.
+    static constexpr std::size_t copiedAtOnce = 128;
+
+    const std::shared_ptr<Mailbox> _target, _source;
+    const bool _isByCopying;
     Batches _batches;
+    std::vector<Uid> _copied;  // that _copying is about
+    int _tries = 0;
+    std::unique_ptr<Copying> _copying;  // goes before the mailboxes
     CopyResult _moved;
     std::string _codeOfReply;  // RFC 4315 3: in the tagged OK, where untagged ones carry no codes (row V0050)
     std::optional<Reply> _failure;
@@ -75,7 +144,8 @@ std::unique_ptr<Execution> startMove(Session& session, Arguments&& arguments) {
     if (!uids) return finished(Reply::bad("No message has this number"));
     if (session.view().isReadOnly()) return finished(Reply::no("The mailbox is selected read-only", "READ-ONLY"));
     try {
-        return std::make_unique<MoveExecution>(session.mail().open(move.mailbox), std::move(*uids));
+        return std::make_unique<MoveExecution>(session.mail().open(move.mailbox), session.view().sharedMailbox(),
+                                               std::move(*uids));
     } catch (const maildir::Error& error) {
         if (error.kind() != maildir::ErrorKind::NotFound) session.logFailure("MOVE", error);
         return finished(replyToTarget(error));

@@ -1,10 +1,13 @@
 #include "imapd/commands/Rename.h"
 
 #include <algorithm>
+#include <optional>
 #include <vector>
 
+#include "imapd/commands/Batches.h"
 #include "imapd/commands/ListEntry.h"
 #include "imapd/commands/NewName.h"
+#include "imapd/commands/TimeSlice.h"
 #include "imapd/session/Session.h"
 #include "imapd/session/UserMail.h"
 
@@ -14,18 +17,37 @@ using maildir::MailboxName;
 
 namespace {
 
-// RENAME INBOX moves its messages and leaves it empty; its inferiors stay (RFC 3501 6.3.5).
-Reply renameInbox(const UserMail& mail, const MailboxName& to) {
-    mail.tree().specialUses().remove(to);  // of a mailbox of this name that another program removed
-    mail.tree().create(to);
-    const std::shared_ptr<maildir::Mailbox> inbox = mail.open(MailboxName::inbox()), target = mail.open(to);
-    const std::shared_ptr<const maildir::Snapshot> messages = inbox->refresh();
-    std::vector<Uid> uids;
-    uids.reserve(messages->size());
-    for (std::size_t index = 0; index < messages->size(); ++index) uids.push_back(messages->at(index)->uid);
-    target->moveFrom(*inbox, uids);
-    return Reply::ok("RENAME completed: the messages of INBOX were moved");
-}
+// RENAME INBOX moves its messages and leaves it empty; its inferiors stay (RFC 3501 6.3.5). Some messages a step: each
+// of them is in one of the two at any moment.
+class RenameInbox : public Execution {
+public:
+    RenameInbox(const UserMail& mail, const MailboxName& to, std::string given)
+        : _to(to), _given(std::move(given)), _inbox(mail.open(MailboxName::inbox())), _target(mail.open(to)) {
+        const std::shared_ptr<const maildir::Snapshot> messages = _inbox->refresh();
+        std::vector<Uid> uids;
+        uids.reserve(messages->size());
+        for (std::size_t index = 0; index < messages->size(); ++index) uids.push_back(messages->at(index)->uid);
+        _batches.emplace(std::move(uids));
+    }
+
+    Progress step(Session& session) override {
+        const TimeSlice slice;
+        while (!_batches->isOver()) {
+            if (slice.isOver()) return Progress::Again;
+            _batches->next([&](std::span<const Uid> uids) { (void)_target->moveFrom(*_inbox, uids); });
+        }
+        tellOtherName(session, _to, _given);
+        return Progress::Done;
+    }
+
+    Reply reply() override { return Reply::ok("RENAME completed: the messages of INBOX were moved"); }
+
+private:
+    const MailboxName _to;
+    const std::string _given;  // what the client called it
+    const std::shared_ptr<maildir::Mailbox> _inbox, _target;
+    std::optional<Batches> _batches;
+};
 
 bool isBelow(const MailboxName& name, const MailboxName& above) {
     return name.levels.size() >= above.levels.size() &&
@@ -71,9 +93,9 @@ std::unique_ptr<Execution> startRename(Session& session, Arguments&& arguments) 
     if (from.isInbox()) {
         if (const auto refusal = refusalOfNewName(session.policy(), to.levels.size(), charactersOf(to)))
             return finished(*refusal);
-        const Reply reply = renameInbox(mail, to);
-        tellOtherName(session, to, command.to);
-        return finished(reply);
+        mail.tree().specialUses().remove(to);  // of a mailbox of this name that another program removed
+        mail.tree().create(to);
+        return std::make_unique<RenameInbox>(mail, to, command.to);
     }
     if (from != to && isBelow(to, from)) return finished(Reply::no("A mailbox cannot be moved below itself", "CANNOT"));
     std::vector<MailboxName> moved;

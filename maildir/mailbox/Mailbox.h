@@ -128,11 +128,14 @@ public:
     DeliveryResult deliver(std::unique_ptr<Delivery> delivery, FlagSet flags, const std::vector<std::string>& keywords,
                            std::optional<std::int64_t> internalDate);
 
-    // Copies into this mailbox (flags, keywords and INTERNALDATE kept): all or nothing. Durable when it returns.
+    // Copies into this mailbox (flags, keywords and INTERNALDATE kept): all or nothing. Durable when it returns. Takes
+    // as long as it takes: Copying does the same step by step.
     CopyResult copyFrom(Mailbox& source, std::span<const Uid> uids);
     // Moves into this mailbox, message by message: each is in one of the two at any moment (between file systems, and
     // within one mailbox, in both for a while). asker: as in expunge(), a viewer of the source.
     CopyResult moveFrom(Mailbox& source, std::span<const Uid> uids, const Viewer* asker = nullptr);
+    // Whether moveFrom() has to copy, which takes long: between file systems, and within one mailbox.
+    [[nodiscard]] bool movesByCopying(const Mailbox& source) const;
 
     // Opens a message for reading; one that another session expunged stays readable while viewers hold it. Throws
     // Expunged.
@@ -197,13 +200,13 @@ private:
     void noteMovedAway(std::span<const Uid> uids);
     // Looks where a message is that was not found under its name; false if it is gone.
     bool findAgain(Uid uid);
-    CopyResult copyOnce(Mailbox& source, std::span<const Uid> uids, std::vector<Uid>& missing);
     CopyResult moveOnce(Mailbox& source, std::span<const Uid> uids, const Viewer* asker, std::vector<Uid>& missing);
     CopyResult moveByCopying(Mailbox& source, std::span<const Uid> uids, const Viewer* asker);
     // Whether facts are remembered that are of the file as it is now.
     bool hasFacts(Uid uid);
     FileFacts fileFacts(Uid uid);
     std::uint64_t exactSevenBitOctets(Uid uid);
+    friend class Copying;
     friend class Viewer;
     friend class Delivery;
     friend class Watcher;

@@ -1,7 +1,7 @@
 // The inside of a Mailbox, shared by the files that implement it: Look.cpp (what others did), Listing.cpp (the
 // directories), Events.cpp (inotify), Stored.cpp (the cache file), Changes.cpp (flags, expunge), Delivery.cpp,
-// Transfer.cpp (copy, move), Facts.cpp (reading messages), Rewritten.cpp (files whose content changed), TakeOver.cpp
-// (Courier's files), Whole.cpp (whether the directories are there). For maildir/mailbox only.
+// Copying.cpp (copy), Transfer.cpp (move), Facts.cpp (reading messages), Rewritten.cpp (files whose content changed),
+// TakeOver.cpp (Courier's files), Whole.cpp (whether the directories are there). For maildir/mailbox only.
 #pragma once
 
 #include <sys/stat.h>
@@ -112,7 +112,7 @@ struct Findings {
     void reserveUnknown(std::size_t files);
 };
 
-class Placement;  // Transfer.cpp
+class Placement;  // Transfer.h
 
 struct Mailbox::State {
     State(std::string directory, const std::string& root, Mailbox::Options options);
@@ -358,9 +358,6 @@ struct Mailbox::State {
     bool renameMessageLocked(std::string_view fromName, bool fromNew, std::string_view toName, bool toNew) {
         return renameMessageLocked(Folders(directory, 1), fromName, fromNew, toName, toNew);
     }
-    // sources: of the state or mailbox that the message comes from.
-    bool linkMessageLocked(const State& source, const Folders& sources, const RecordRef& record, const Folders& folders,
-                           const std::string& name);
     bool takeMessageLocked(State& source, const Folders& sources, const RecordRef& record, const Folders& folders,
                            const std::string& name);
     // A message that was put into cur/ under this name.

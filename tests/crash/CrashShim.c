@@ -295,6 +295,9 @@ int fsync(int fd) {
 int fdatasync(int fd) {
     return onDescriptor("fsync", fd, SYS_fdatasync, 0, 0, 0);
 }
+int syncfs(int fd) {
+    return onDescriptor("syncfs", fd, SYS_syncfs, 0, 0, 0);
+}
 int ftruncate(int fd, off_t length) {
     return onDescriptor("truncate", fd, SYS_ftruncate, length, 0, length);
 }
