@@ -2,7 +2,7 @@
 """Reads every #include of ours and fails on an arrow between folders that the architecture forbids.
 
 Dependencies point one way: plugins -> modules/api; imapd -> modules/api, maildir; maildir -> nothing of ours; nothing
-includes imapd but itself. RULES names, per folder, which of our folders and which libraries it may use; the most
+includes imapd but itself; base/ is everybody's, and uses nobody. RULES names, per folder, which of our folders and which libraries it may use; the most
 specific folder counts, and a folder may always use itself. Standard and POSIX headers that RULES do not restrict are
 recognised by having no slash and no known library's name.
 """
@@ -25,14 +25,15 @@ POSIX = (r"sys/[^/]+\.h|linux/[^/]+\.h|netinet/[^/]+\.h|arpa/[^/]+\.h|unistd\.h|
 
 # folder: (our folders that it may use, library headers that it may use; standard headers are always allowed)
 RULES = {
+    "base": ([], []),  # small things that everybody but the installed interfaces uses: the standard library alone
     "modules/api": ([], [POCO_FOUNDATION, POCO_SOCKETS]),
     # GNU SASL for mechanisms and names, OpenSSL for digests, inet_pton() for what an address says.
-    "modules/signin": (["modules/api"], [POCO_FOUNDATION, OPENSSL, POSIX, r"gsasl\.h"]),
+    "modules/signin": (["base", "modules/api"], [POCO_FOUNDATION, OPENSSL, POSIX, r"gsasl\.h"]),
     "modules/host": (["modules/api", "modules/signin"], [POCO_FOUNDATION, POCO_UTIL, POCO_NET, POSIX]),
     # OpenSSL: `maildock check` looks into the certificate and the key; the others: `maildock passwd` makes hashes.
     "modules/maildock": (["modules/api", "modules/host", "modules/signin"],
                          [POCO_FOUNDATION, POCO_UTIL, POCO_NET, OPENSSL, POSIX, r"gsasl\.h", r"argon2\.h", r"crypt\.h"]),
-    "plugins": (["modules/api"], [r".*"]),
+    "plugins": (["base", "modules/api"], [r".*"]),
     "maildir": ([], [POSIX, POCO_FOUNDATION]),  # Types.h, Error.h, FileOps.h: what all of maildir shares
     "maildir/message": (["maildir"], [ICU, POSIX, r"zlib\.h", r"zstd\.h"]),
     "maildir/names": (["maildir"], [ICU, POSIX]),
@@ -41,15 +42,15 @@ RULES = {
     "maildir/mailbox": (["maildir", "maildir/message", "maildir/names", "maildir/cache", "maildir/watch"],
                         [POSIX, POCO_FOUNDATION]),
     "imapd": (["imapd/*", "modules/api"], [POCO_FOUNDATION]),  # ImapdModule: nothing else includes it
-    "imapd/parser": ([], []),
+    "imapd/parser": (["base"], []),
     "imapd/response": (["imapd/parser", "maildir", "maildir/*"], []),
     # Conversation.h is the interface by which a session and its commands reach their connection.
-    "imapd/session": (["imapd/parser", "imapd/response", "maildir", "maildir/*", "modules/api", "modules/signin",
+    "imapd/session": (["base", "imapd/parser", "imapd/response", "maildir", "maildir/*", "modules/api", "modules/signin",
                        "imapd/connection/Conversation.h"],
                       [POCO_FOUNDATION, r"arpa/inet\.h"]),  # inet_pton(): what an address says, no socket
-    "imapd/commands": (["imapd/parser", "imapd/response", "imapd/session", "maildir", "maildir/*",
+    "imapd/commands": (["base", "imapd/parser", "imapd/response", "imapd/session", "maildir", "maildir/*",
                         "modules/api", "modules/signin", "imapd/connection/Conversation.h"], [POCO_FOUNDATION]),
-    "imapd/connection": (["imapd/*", "modules/api"],
+    "imapd/connection": (["base", "imapd/*", "modules/api"],
                          [POCO_FOUNDATION, POCO_NET, POCO_UTIL, OPENSSL, POSIX, r"zlib\.h"]),
 }
 LIBRARY = re.compile("|".join([r"Poco/.*", OPENSSL, ICU, POSIX, r"zlib\.h", r"zstd\.h", r"argon2\.h", r"crypt\.h",
@@ -95,7 +96,7 @@ def findings_in(path, text, exists):
 def self_test():
     """The test can fail: a forbidden arrow of each kind is found."""
     def found(path, line):
-        return len(list(findings_in(path, line, lambda target: target.startswith(("imapd/", "maildir/", "modules/")))))
+        return len(list(findings_in(path, line, lambda target: target.startswith(("base/", "imapd/", "maildir/", "modules/")))))
     cases = [
         ("maildir/mailbox/A.cpp", '#include "imapd/parser/Parser.h"', 1),
         ("maildir/mailbox/A.cpp", '#include "maildir/names/NameMapper.h"', 0),
@@ -107,6 +108,9 @@ def self_test():
         ("plugins/size-mime/A.cpp", '#include "Local.h"', 1),
         ("imapd/ImapdModule.cpp", '#include "imapd/session/Session.h"', 0),
         ("imapd/session/A.cpp", '#include "imapd/ImapdModule.h"', 1),
+        ("imapd/parser/A.h", '#include "base/Secret.h"', 0),
+        ("modules/api/A.h", '#include "base/Secret.h"', 1),
+        ("base/A.h", '#include "maildir/Types.h"', 1),
         ("modules/api/A.h", "#include <Poco/Util/Application.h>", 1),
     ]
     return [f"self test: {path}: {line}: found {found(path, line)}, wanted {wanted}"
