@@ -17,12 +17,12 @@ const char* const plaintextRefusal = "Passwords are not taken without TLS: use S
 // Carries challenges and answers between the client and the attempt.
 class AuthenticateExecution : public Execution {
 public:
-    AuthenticateExecution(SignIn signIn, bool isServerFirst, const std::optional<std::string>& initialResponse)
+    AuthenticateExecution(SignIn signIn, bool isServerFirst, const std::optional<maildock::Secret>& initialResponse)
         : _signIn(std::move(signIn)) {
         if (initialResponse)
-            takeAnswer(*initialResponse == "=" ? "" : *initialResponse);  // RFC 4959 3
+            takeAnswer(initialResponse->view() == "=" ? "" : initialResponse->view());  // RFC 4959 3
         else if (isServerFirst)
-            _answer = "";
+            _answer.emplace();
     }
 
     [[nodiscard]] bool wantsLines() const override { return _isAsked && !_refusal && !_answer; }
@@ -30,7 +30,7 @@ public:
     void line(std::string_view text, bool isTooLong) override {
         if (text == "*" && _signIn.isRefused()) {
             // Who is refused and told so may cancel (RFC 7628 3.2.3), and pays for the failure all the same.
-            _answer = "";
+            _answer.emplace();
             _isCancelled = true;
         } else if (text == "*")
             _refusal = cancelled();
@@ -74,10 +74,10 @@ private:
     }
 
     SignIn _signIn;
-    std::optional<std::string> _answer;  // of the client, to be given to the attempt
-    bool _hasBegun = false;              // the attempt was given something
-    bool _isAsked = false;               // the client's turn
-    bool _isCancelled = false;           // after it was refused
+    std::optional<maildock::Secret> _answer;  // of the client, to be given to the attempt
+    bool _hasBegun = false;                   // the attempt was given something
+    bool _isAsked = false;                    // the client's turn
+    bool _isCancelled = false;                // after it was refused
     std::optional<Reply> _refusal;
 };
 
@@ -136,7 +136,7 @@ std::unique_ptr<Execution> startLogin(Session& session, Arguments&& arguments) {
     SignIn signIn(maildock::signin::Attempt::byPassword(session.services().desk(), SignIn::clientOf(session),
                                                         std::move(login.user), std::move(login.password)),
                   "LOGIN command");
-    signIn.give(session, "");
+    signIn.give(session, maildock::Secret());
     return std::make_unique<LoginExecution>(std::move(signIn));
 }
 

@@ -8,6 +8,7 @@
 #include <array>
 #include <exception>
 
+#include "base/Secret.h"
 #include "imapd/connection/ProxyHeader.h"
 #include "imapd/connection/TlsContexts.h"
 
@@ -226,6 +227,7 @@ Connection::Step Connection::stepOpen(char* scratch, std::size_t scratchOctets) 
         beginClosing(Clock::now() + _services.limits.closing);
         return Step::Continue;
     }
+    const maildock::WipedAtEnd wiped(scratch, _wants.isInputSecret ? input.size() : 0);
     accept(_conversation->converse(input, _output));
     return Step::Continue;
 }

@@ -46,6 +46,8 @@ private:
 struct Wants {
     // More octets from the client are welcome. Otherwise none are read from the socket.
     bool input = true;
+    // What is read now may hold a password: the connection keeps no octet of it.
+    bool isInputSecret = true;
     // Has more output to produce: call again as soon as the output is not full, after other connections had a turn.
     bool again = false;
     // After all output is sent, drop the plaintext not read yet and begin the TLS handshake; ignored when TLS is

@@ -9,6 +9,7 @@
 #include <climits>
 #include <system_error>
 
+#include "base/Secret.h"
 #include "imapd/connection/TlsNames.h"
 
 namespace imapd {
@@ -101,6 +102,7 @@ Transport::Status Transport::finish() {
 
 Transport::Status Transport::drain() {
     std::array<char, 16 * 1024> scratch;  // NOLINT: filled by recv
+    const maildock::WipedAtEnd wiped(scratch.data(), scratch.size());
     for (std::size_t total = 0; total < drainOctets;) {
         const ssize_t got = ::recv(_socket, scratch.data(), scratch.size(), MSG_DONTWAIT);
         if (got == 0) return Status::Eof;

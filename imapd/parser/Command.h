@@ -10,6 +10,8 @@
 #include <variant>
 #include <vector>
 
+#include "base/Secret.h"
+
 namespace imapd {
 
 // sequence-set; '*' is 0. isSavedResult: the set is "$" (RFC 5182) and ranges is empty.
@@ -38,12 +40,12 @@ struct Id {
 // --- not authenticated
 struct StartTls {};
 struct Authenticate {
-    std::string mechanism;                       // upper case
-    std::optional<std::string> initialResponse;  // still base64; "=" is an empty one (RFC 4959)
+    std::string mechanism;                            // upper case
+    std::optional<maildock::Secret> initialResponse;  // still base64; "=" is an empty one (RFC 4959)
 };
 struct Login {
     std::string user;
-    std::string password;
+    maildock::Secret password;
 };
 
 // --- authenticated

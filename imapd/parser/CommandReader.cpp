@@ -42,6 +42,9 @@ std::size_t heapOctets(const std::string& text) {
     static const std::size_t inside = std::string().capacity();
     return text.capacity() > inside ? text.capacity() : 0;
 }
+std::size_t heapOctets(const maildock::Secret& text) {
+    return text.capacity();
+}
 
 }  // namespace
 
@@ -185,7 +188,7 @@ bool CommandReader::takeLine(Event& event) {
         _command.text += part;
         left -= part.size();
     }
-    const std::string_view line = std::string_view(_command.text).substr(_lineBegin);
+    const std::string_view line = _command.text.view().substr(_lineBegin);
     const bool endsInCr = line.ends_with('\r');
     if (left > 0 || (isEnd && _command.text.size() - (endsInCr ? 1 : 0) > lineLimit())) {
         keepTail(line);
@@ -205,8 +208,7 @@ bool CommandReader::takeLine(Event& event) {
 bool CommandReader::endLine(Event& event) {
     if (_command.text.empty()) return false;
     Announcement literal;
-    if (findAnnouncement(std::string_view(_command.text).substr(_lineBegin), literal))
-        return beginLiteral(literal, event);
+    if (findAnnouncement(_command.text.view().substr(_lineBegin), literal)) return beginLiteral(literal, event);
     _state = State::Whole;
     event = Event::Command;
     return true;
@@ -237,7 +239,7 @@ bool CommandReader::findAnnouncement(std::string_view line, Announcement& found)
 
 // The last argument of APPEND: not the literal directly after the command's name, which is the mailbox.
 bool CommandReader::isMessageLiteral(std::size_t position) {
-    return word().word == "APPEND" && _command.text.find_first_not_of(" \t", word().end) < position;
+    return word().word == "APPEND" && _command.text.view().find_first_not_of(" \t", word().end) < position;
 }
 
 bool CommandReader::beginLiteral(const Announcement& literal, Event& event) {
@@ -315,7 +317,7 @@ void CommandReader::acceptSink() {
 void CommandReader::refuseSink() {
     const State state = _state;
     if (!_hasSink) return;
-    std::string lineEnd = _command.text.substr(_lineBegin);
+    const maildock::Secret lineEnd(_command.text.view().substr(_lineBegin));
     startCommand();
     if (state == State::Whole || (state == State::SinkOffered && _isSinkSynchronising)) return;
     _isRefusalSilent = true;
@@ -385,7 +387,7 @@ void CommandReader::takeSwallowedLiteral() {
 
 void CommandReader::keepTail(std::string_view octets) {
     _tail += octets.substr(octets.size() - std::min(octets.size(), tailOctets));
-    _tail.erase(0, _tail.size() - std::min(_tail.size(), tailOctets));
+    _tail.keepLast(tailOctets);
 }
 
 // True with an event for the caller; false: go on.
@@ -404,7 +406,7 @@ bool CommandReader::takeSwallowedLine(Event& event) {
         return true;
     }
     take(1);
-    if (_tail.ends_with('\r')) _tail.pop_back();
+    if (_tail.view().ends_with('\r')) _tail.pop_back();
     Announcement literal;
     const bool isAnnounced = findAnnouncement(_tail, literal);
     // After a synchronising one the client waits, and sees the refusal instead.
@@ -419,7 +421,7 @@ bool CommandReader::takeSwallowedLine(Event& event) {
 
 // --- Lines that are not commands
 
-bool CommandReader::nextLine(std::string& line, std::size_t maxOctets, bool& isTooLong) {
+bool CommandReader::nextLine(maildock::Secret& line, std::size_t maxOctets, bool& isTooLong) {
     bool isEnd = false;
     std::string_view octets = take(lineInInput(isEnd).size());
     // One octet more than allowed is kept: it may be the CR.
@@ -432,10 +434,10 @@ bool CommandReader::nextLine(std::string& line, std::size_t maxOctets, bool& isT
     _answerDropped = 0;
     _isAnswerEndless = false;
     take(1);
-    if (!_isAnswerTooLong && _answer.ends_with('\r')) _answer.pop_back();
+    if (!_isAnswerTooLong && _answer.view().ends_with('\r')) _answer.pop_back();
     isTooLong = _isAnswerTooLong || _answer.size() > maxOctets;
-    if (isTooLong) _answer.resize(std::min(_answer.size(), maxOctets));
-    line = std::exchange(_answer, {});
+    if (isTooLong) _answer.keepFirst(maxOctets);
+    line = std::move(_answer);
     _isAnswerTooLong = false;
     return true;
 }

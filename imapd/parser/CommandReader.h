@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/Secret.h"
 #include "imapd/parser/Parser.h"
 
 namespace imapd {
@@ -69,7 +70,7 @@ public:
 
     // A line that is not a command: AUTHENTICATE's answer, IDLE's DONE. True with the line (without CRLF) in `line`
     // once it is there; false: need more. Lines past maxOctets: `line` is cut and isTooLong true.
-    bool nextLine(std::string& line, std::size_t maxOctets, bool& isTooLong);
+    bool nextLine(maildock::Secret& line, std::size_t maxOctets, bool& isTooLong);
     // So much came of that line past maxOctets that no end is to be expected: the connection must end.
     [[nodiscard]] bool isAnswerEndless() const { return _isAnswerEndless; }
 
@@ -149,8 +150,8 @@ private:
     Refusal _refusal;
     bool _isRefusalSilent = false;  // after refuseSink()
     std::uint64_t _swallowed = 0, _swallowedOfLines = 0;
-    std::string _tail;    // the end of the line being swallowed
-    std::string _answer;  // nextLine()
+    maildock::Secret _tail;    // the end of the line being swallowed
+    maildock::Secret _answer;  // nextLine()
     bool _isAnswerTooLong = false, _isAnswerEndless = false;
     std::size_t _answerDropped = 0;
 };

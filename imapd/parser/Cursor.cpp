@@ -180,7 +180,7 @@ bool Cursor::startsString() const {
     return peek() == '"' || literalHere() != nullptr;
 }
 
-std::string Cursor::looseAtom(bool (*belongs)(char), const char* expected) {
+std::string_view Cursor::looseAtom(bool (*belongs)(char), const char* expected) {
     const std::size_t begin = _position;
     const std::string_view result = charsWhile(takes(Leniency::LooseAtom) ? isLooseChar : belongs);
     if (result.empty()) failExpected(expected);
@@ -190,7 +190,7 @@ std::string Cursor::looseAtom(bool (*belongs)(char), const char* expected) {
         if (length == 0) failAt(begin + i, "Malformed UTF-8");
         i += length - 1;
     }
-    return std::string(result);
+    return result;
 }
 
 std::string Cursor::atomOrString(const char* expected) {
@@ -204,12 +204,21 @@ std::string Cursor::atomOrString(const char* expected) {
 }
 
 std::string Cursor::astring(const char* expected) {
-    return startsString() ? string(expected) : looseAtom(isAstringChar, expected);
+    return startsString() ? string(expected) : std::string(looseAtom(isAstringChar, expected));
+}
+
+maildock::Secret Cursor::secretAstring(const char* expected) {
+    maildock::Secret result;
+    if (startsString())
+        string(result, expected);
+    else
+        result += looseAtom(isAstringChar, expected);
+    return result;
 }
 
 std::string Cursor::listMailbox() {
     constexpr const char* expected = "a mailbox name or pattern";
-    return nameOf(startsString() ? string(expected) : looseAtom(isListChar, expected));
+    return nameOf(startsString() ? string(expected) : std::string(looseAtom(isListChar, expected)));
 }
 
 // Leniency::Utf8Name. With a "&" it could be either, and what is not UTF-8 has no meaning at all: such a name stays as
@@ -224,10 +233,21 @@ std::string Cursor::nameOf(std::string wireName) const {
 }
 
 std::string Cursor::string(const char* expected) {
-    if (peek() == '"') return quoted();
-    if (literalHere() != nullptr) return literal();
-    if (takes(Leniency::AtomForString)) return looseAtom(isAstringChar, expected);
-    failExpected(expected);
+    std::string result;
+    string(result, expected);
+    return result;
+}
+
+template <typename Text>
+void Cursor::string(Text& result, const char* expected) {
+    if (peek() == '"')
+        quoted(result);
+    else if (literalHere() != nullptr)
+        result += literal();
+    else if (takes(Leniency::AtomForString))
+        result += looseAtom(isAstringChar, expected);
+    else
+        failExpected(expected);
 }
 
 std::optional<std::string> Cursor::nstring() {
@@ -235,21 +255,24 @@ std::optional<std::string> Cursor::nstring() {
     return string("a string or NIL");
 }
 
-std::string Cursor::quoted() {
+template <typename Text>
+void Cursor::quoted(Text& result) {
     const std::size_t begin = _position++;
-    std::string result;
     while (!skip('"')) {
         if (atEnd()) failAt(begin, "Quoted string without its closing quote");
         quotedChar(result);
     }
-    return result;
 }
 
-void Cursor::quotedChar(std::string& result) {
+template <typename Text>
+void Cursor::quotedChar(Text& result) {
     const char c = _command.text[_position];
     if (literalHere() != nullptr) fail("A literal is not allowed in a quoted string");
     if (c == '\0' || c == '\r' || c == '\n') fail("NUL, CR and LF are not allowed in a quoted string");
-    if (isEightBit(c)) return utf8Char(result);
+    if (isEightBit(c)) {
+        result += utf8Char();
+        return;
+    }
     if (c == '\\') {
         const char next = _position + 1 < text().size() ? text()[_position + 1] : '\0';
         if (next == '"' || next == '\\') {
@@ -264,7 +287,7 @@ void Cursor::quotedChar(std::string& result) {
     ++_position;
 }
 
-void Cursor::utf8Char(std::string& result) {
+std::string_view Cursor::utf8Char() {
     std::size_t length = 1;
     if (_options.utf8Enabled) {
         length = utf8Length(text().substr(_position));
@@ -273,8 +296,8 @@ void Cursor::utf8Char(std::string& result) {
         // RFC 3501 4.3: 8-bit octets are for literals.
         fail("8-bit octets are not allowed in a quoted string (a literal may hold them)");
     }
-    result += text().substr(_position, length);
     _position += length;
+    return text().substr(_position - length, length);
 }
 
 const RawCommand::Literal* Cursor::literalHere() const {
@@ -289,10 +312,10 @@ void Cursor::skipLiteral() {
     ++_literal;
 }
 
-std::string Cursor::literal() {
+std::string_view Cursor::literal() {
     const RawCommand::Literal& here = _command.literals[_literal];
     if (peek() == '~') fail("A literal8 is not allowed here");
-    if (here.content.find('\0') != std::string::npos) fail("NUL is not allowed in a literal");
+    if (here.content.view().find('\0') != std::string::npos) fail("NUL is not allowed in a literal");
     skipLiteral();
     return here.content;
 }

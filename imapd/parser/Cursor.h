@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/Secret.h"
 #include "imapd/parser/Command.h"
 #include "imapd/parser/Parser.h"
 
@@ -87,6 +88,7 @@ public:
     std::string word(const char* expected);          // an atom, in upper case
     std::string atomOrString(const char* expected);  // an atom; leniently also as a string
     std::string astring(const char* expected = "a string");
+    maildock::Secret secretAstring(const char* expected);  // nothing of it is left anywhere else
     std::string string(const char* expected = "a string");
     std::optional<std::string> nstring();
     std::string mailbox() { return nameOf(astring("a mailbox name")); }
@@ -113,12 +115,17 @@ public:
 private:
     bool nextInList();
     bool startsString() const;
-    std::string looseAtom(bool (*belongs)(char), const char* expected);
+    std::string_view looseAtom(bool (*belongs)(char), const char* expected);
     std::string nameOf(std::string wireName) const;
-    std::string quoted();
-    void quotedChar(std::string& result);
-    void utf8Char(std::string& result);
-    std::string literal();
+    // Each puts what it read at the end of `result`, a std::string or a Secret.
+    template <typename Text>
+    void string(Text& result, const char* expected);
+    template <typename Text>
+    void quoted(Text& result);
+    template <typename Text>
+    void quotedChar(Text& result);
+    std::string_view utf8Char();
+    std::string_view literal();
     std::string_view charsWhile(bool (*belongs)(char));
     std::uint32_t seqNumber();
     std::uint64_t digits(std::uint64_t most, const char* expected);

@@ -47,7 +47,7 @@ Authenticate parseAuthenticate(Cursor& cursor) {
     if (response != "=" && (response.empty() || !isBase64(response))) {
         cursor.failAt(begin, "Expected base64 or \"=\"");
     }
-    authenticate.initialResponse = std::string(response);
+    authenticate.initialResponse.emplace(response);
     return authenticate;
 }
 
@@ -56,7 +56,7 @@ Login parseLogin(Cursor& cursor) {
     cursor.sp();
     login.user = cursor.astring("a user name");
     cursor.sp();
-    login.password = cursor.astring("a password");
+    login.password = cursor.secretAstring("a password");
     return login;
 }
 

@@ -8,21 +8,23 @@
 #include <variant>
 #include <vector>
 
+#include "base/Secret.h"
 #include "imapd/parser/Command.h"
 
 namespace imapd {
 
 // One whole command as CommandReader gathered it: the text of its lines, literals kept apart.
+// Secret throughout, since it is not known yet what it says: LOGIN holds a password.
 struct RawCommand {
     // The command's octets without the last CRLF. Where a literal stands, its "{n}" (or "{n+}", "~{n}") is still in the
     // text followed at once by what comes after the literal's octets.
-    std::string text;
+    maildock::Secret text;
     struct Literal {
         std::size_t position = 0;  // of the '{' (or '~') in text
         std::size_t length = 0;    // octets of the "{n+}" itself
         std::uint64_t octets = 0;  // announced
         bool isSink = false;       // its octets went to a sink, `content` is empty
-        std::string content;
+        maildock::Secret content;
     };
     std::vector<Literal> literals;  // in order
 };

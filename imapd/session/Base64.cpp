@@ -10,9 +10,9 @@ constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopq
 
 }  // namespace
 
-std::optional<std::string> decodeBase64(std::string_view text) {
+std::optional<maildock::Secret> decodeBase64(std::string_view text) {
     if (text.size() % 4 != 0) return std::nullopt;
-    std::string octets;
+    maildock::Secret octets;
     octets.reserve(text.size() / 4 * 3);
     for (std::size_t at = 0; at < text.size(); at += 4) {
         std::uint32_t group = 0;

@@ -5,9 +5,11 @@
 #include <string>
 #include <string_view>
 
+#include "base/Secret.h"
+
 namespace imapd {
 
-std::optional<std::string> decodeBase64(std::string_view text);  // nothing if it is malformed
+std::optional<maildock::Secret> decodeBase64(std::string_view text);  // nothing if it is malformed
 std::string encodeBase64(std::string_view octets);
 
 }  // namespace imapd

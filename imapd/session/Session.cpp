@@ -202,12 +202,7 @@ Wants Session::turn(std::string_view input, Output& out) {
     run();
     tellUnasked();
     const std::string_view left = _startsTls || _closes ? std::string_view() : _reader.unconsumed();
-    if (left.empty()) {
-        std::string().swap(_backlog);
-    } else {
-        std::string rest(left);
-        _backlog.swap(rest);
-    }
+    _backlog = maildock::Secret(left);
     _reader.dropUnconsumed();
     if (!_closes && !_startsTls) checkDeadlines();
     return wants();
@@ -216,6 +211,7 @@ Wants Session::turn(std::string_view input, Output& out) {
 Wants Session::wants() {
     Wants wants;
     wants.close = _closes;
+    wants.isInputSecret = _state == State::NotAuthenticated;
     wants.startTls = _startsTls;
     wants.again = _wantsAgain && !_closes;
     // While a command is at work, what the client pipelines waits in the socket.
@@ -265,7 +261,7 @@ void Session::run() {
 // True: go on.
 bool Session::stepExecution() {
     if (_execution->wantsLines()) {
-        std::string line;
+        maildock::Secret line;
         bool isTooLong = false;
         if (_reader.nextLine(line, answerOctets, isTooLong)) {
             _answerOctets += line.size();

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/Secret.h"
 #include "imapd/connection/Conversation.h"
 #include "imapd/parser/CommandReader.h"
 #include "imapd/response/ResponseWriter.h"
@@ -152,7 +153,7 @@ private:
     std::string _tag;
     std::string _commandName;
     bool _isUidCommand = false;
-    std::string _backlog;  // octets that came while a command was at work
+    maildock::Secret _backlog;  // octets that came while a command was at work
     bool _wantsAgain = false, _isWaiting = false, _closes = false, _startsTls = false, _isAdmitted = false;
     std::map<std::string, std::string> _complaints;  // by command: what it failed by, until it succeeds
     std::size_t _badInARow = 0, _failures = 0;

@@ -1,7 +1,6 @@
 #include "imapd/session/SignIn.h"
 
 #include <algorithm>
-#include <cstring>
 #include <mutex>
 
 #include "imapd/response/ErrorReply.h"
@@ -18,15 +17,16 @@ using maildock::signin::Attempt;
 using maildock::signin::Guesses;
 
 struct SignIn::Work {
-    std::unique_ptr<Attempt> attempt;  // the pool's from give() until there is a result, else nobody's
+    std::unique_ptr<Attempt> attempt;  // the pool's, as the next two, from give() until there is a result
+    maildock::Secret given;
     Waker waker;
 
     std::mutex mutex;  // guards what follows
     std::optional<Attempt::Result> result;
 
-    void advance(std::string octets) {
-        Attempt::Result next = attempt->step(octets);
-        ::explicit_bzero(octets.data(), octets.size());
+    void advance() {
+        Attempt::Result next = attempt->step(given.text());
+        given = maildock::Secret();  // before the session goes on
         {
             const std::lock_guard lock(mutex);
             result = std::move(next);
@@ -117,12 +117,12 @@ maildock::signin::Client SignIn::clientOf(const Session& session) {
     return client;
 }
 
-void SignIn::give(Session& session, std::string octets) {
+void SignIn::give(Session& session, maildock::Secret octets) {
     _challenge.reset();
     _work->waker = session.waker();
-    const bool isTaken = session.services().authenticationPool().submit(
-        [work = _work, given = std::move(octets)]() mutable { work->advance(std::move(given)); });
-    if (isTaken) return;
+    _work->given = std::move(octets);
+    if (session.services().authenticationPool().submit([work = _work] { work->advance(); })) return;
+    _work->given = maildock::Secret();
     Result refused;
     refused.verdict = {Outcome::TemporaryFailure, {}, "too many log-ins at once"};
     const std::lock_guard lock(_work->mutex);

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "base/Secret.h"
 #include "imapd/session/Execution.h"
 #include "maildir/Error.h"
 #include "modules/signin/Attempt.h"
@@ -32,7 +33,7 @@ public:
     static maildock::signin::Client clientOf(const Session& session);
 
     // What the client sent; the pool is at work on it from now on. Once at first, then after each challenge().
-    void give(Session& session, std::string octets);
+    void give(Session& session, maildock::Secret octets);
     // Done: reply() is final, unless there is a challenge().
     Progress step(Session& session);
     // The challenge that the last step() came to; the client's answer goes to give().

@@ -1,7 +1,5 @@
 #include "modules/signin/Attempt.h"
 
-#include <cstring>
-
 #include "modules/signin/GsaslExchange.h"
 #include "modules/signin/LoginExchange.h"
 #include "modules/signin/PlainExchange.h"
@@ -19,7 +17,7 @@ Attempt::Attempt(std::shared_ptr<const Desk> desk, Client client, std::string me
 }
 
 std::unique_ptr<Attempt> Attempt::byPassword(std::shared_ptr<const Desk> desk, Client client, std::string user,
-                                             std::string password) {
+                                             Secret password) {
     auto attempt = std::make_unique<Attempt>(std::move(desk), std::move(client), "", false);
     attempt->_typedUser = std::move(user);
     attempt->_typedPassword = std::move(password);
@@ -54,8 +52,8 @@ Attempt::Result Attempt::step(const std::string& octets) {
 
 Attempt::Result Attempt::advance(const std::string& octets) {
     if (_mechanism.empty()) {
-        const bool isRight = _inquiry.verify(_typedUser, _typedPassword);
-        ::explicit_bzero(_typedPassword.data(), _typedPassword.size());
+        const bool isRight = _inquiry.verify(_typedUser, _typedPassword.text());
+        _typedPassword = Secret();
         return settled({isRight ? ExchangeStep::Kind::Success : ExchangeStep::Kind::Failure, {}, {}, {}});
     }
     if (!_exchange) _exchange = makeExchange();

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "base/Secret.h"
 #include "modules/api/Exchange.h"
 #include "modules/signin/Inquiry.h"
 
@@ -36,7 +37,7 @@ public:
     Attempt(std::shared_ptr<const Desk> desk, Client client, std::string mechanism, bool offersBinding);
     // By user and password, as the command LOGIN has them.
     static std::unique_ptr<Attempt> byPassword(std::shared_ptr<const Desk> desk, Client client, std::string user,
-                                               std::string password);
+                                               Secret password);
 
     // Begins with a challenge: step("") first.
     [[nodiscard]] bool isServerFirst() const { return _isServerFirst; }
@@ -53,7 +54,8 @@ private:
     const NamedAuthenticator* _plugin = nullptr;  // whose exchange it is
     std::unique_ptr<Exchange> _exchange;
     const std::string _mechanism;  // empty: the command LOGIN, whose are
-    std::string _typedUser, _typedPassword;
+    std::string _typedUser;
+    Secret _typedPassword;
     const bool _offersBinding;
     bool _isServerFirst = false;
     int _challenges = 0;

@@ -1,5 +1,7 @@
 #include "modules/signin/GsaslExchange.h"
 
+#include "base/Secret.h"
+
 namespace maildock::signin {
 
 namespace {
@@ -58,8 +60,10 @@ int GsaslExchange::answer(Gsasl_property which) {
         case GSASL_CB_TLS_UNIQUE:
             return giveBinding(which, _inquiry.client().facts.uniqueBinding);
         case GSASL_PASSWORD: {  // of CRAM-MD5, which then looks at the answer
-            const std::optional<std::string> password = _inquiry.plainPassword(property(GSASL_AUTHID));
-            if (!password || !_inquiry.beginProof()) return GSASL_NO_PASSWORD;
+            std::optional<std::string> password = _inquiry.plainPassword(property(GSASL_AUTHID));
+            if (!password) return GSASL_NO_PASSWORD;
+            const WipedAtEnd wiped(password->data(), password->size());
+            if (!_inquiry.beginProof()) return GSASL_NO_PASSWORD;
             _isProof = true;
             set(GSASL_PASSWORD, *password);
             return GSASL_OK;

@@ -1,5 +1,6 @@
 #include "modules/signin/Inquiry.h"
 
+#include "base/Secret.h"
 #include "modules/signin/Digest.h"
 #include "modules/signin/Names.h"
 
@@ -59,7 +60,9 @@ bool Inquiry::verify(const std::string& user, const std::string& password) {
             _desk->cache().remember(asked, *stamp, {_decision.verdict, _decision.decidedBy->name});
         }
     }
-    settle(hold, name + '\0' + password);
+    Secret tried;
+    tried.reserve(name.size() + 1 + password.size());
+    settle(hold, tried.append(name).append({"", 1}).append(password).text());
     return _decision.verdict.outcome == Outcome::Success;
 }
 

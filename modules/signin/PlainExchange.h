@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "base/Secret.h"
 #include "modules/api/Exchange.h"
 #include "modules/signin/Inquiry.h"
 #include "modules/signin/MalformedAnswer.h"
@@ -20,7 +21,8 @@ public:
         const std::size_t second = first == std::string::npos ? first : octets.find('\0', first + 1);
         if (second == std::string::npos || octets.find('\0', second + 1) != std::string::npos)
             throw MalformedAnswer("The answer is not what PLAIN asks for");
-        const bool isRight = _inquiry.verify(octets.substr(first + 1, second - first - 1), octets.substr(second + 1));
+        const Secret password(std::string_view(octets).substr(second + 1));
+        const bool isRight = _inquiry.verify(octets.substr(first + 1, second - first - 1), password.text());
         return {isRight ? ExchangeStep::Kind::Success : ExchangeStep::Kind::Failure, {}, {}, octets.substr(0, first)};
     }
 

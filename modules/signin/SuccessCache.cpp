@@ -1,7 +1,6 @@
 #include "modules/signin/SuccessCache.h"
 
-#include <cstring>
-
+#include "base/Secret.h"
 #include "modules/signin/Digest.h"
 
 namespace maildock::signin {
@@ -11,13 +10,10 @@ SuccessCache::SuccessCache(std::chrono::seconds lifetime, std::size_t capacity)
 
 std::string SuccessCache::digestOf(const Asked& asked) const {
     // Neither a name nor an address has a NUL.
-    std::string text;
-    text.reserve(asked.user.size() + asked.clientAddress.size() + asked.password.size() +
-                 2);  // growth would leave copies
-    text.append(asked.user).append(1, '\0').append(asked.clientAddress).append(1, '\0').append(asked.password);
-    std::string digest = keyedDigest(_key, text);
-    ::explicit_bzero(text.data(), text.size());
-    return digest;
+    const std::string_view nul("", 1);
+    Secret text;
+    text.append(asked.user).append(nul).append(asked.clientAddress).append(nul).append(asked.password);
+    return keyedDigest(_key, text.text());
 }
 
 std::optional<SuccessCache::Success> SuccessCache::find(const Asked& asked, const std::string& stamp,

@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <ctime>
 #include <stdexcept>
 #include <system_error>
@@ -108,13 +107,12 @@ std::vector<Finding> CheckpasswordAuthenticator::check(const Settings& settings)
     return findings;
 }
 
-CheckpasswordAuthenticator::Ended CheckpasswordAuthenticator::run(Question question, std::string& input,
+CheckpasswordAuthenticator::Ended CheckpasswordAuthenticator::run(Question question, Secret input,
                                                                   Deadline deadline) const {
     auto [read, write] = common::makePipe();
     auto [reply, toReply] = common::makePipe();
     // A pipe takes this much at once.
-    const ssize_t put = ::write(write.number(), input.data(), input.size());
-    ::explicit_bzero(input.data(), input.size());
+    const ssize_t put = ::write(write.number(), input.view().data(), input.size());
     if (put != static_cast<ssize_t>(input.size()) || ::fcntl(reply.number(), F_SETFL, O_NONBLOCK) != 0) {
         throw std::system_error(errno, std::generic_category(), "pipe");
     }
@@ -180,9 +178,12 @@ Verdict CheckpasswordAuthenticator::verdictOf(Question question, const std::stri
 
 Verdict CheckpasswordAuthenticator::ask(Question question, const std::string& user, const std::string& password) {
     if (!common::isUsableName(user)) return {Outcome::UnknownUser, {}, "no name that a user can have"};
-    std::string input;
-    input.reserve(user.size() + password.size() + 32);
-    for (const std::string& part : {user, password, std::to_string(std::time(nullptr))}) input.append(part) += '\0';
+    Secret input;
+    const std::string now = std::to_string(std::time(nullptr));
+    for (const std::string_view part : {std::string_view(user), std::string_view(password), std::string_view(now)}) {
+        input += part;
+        input += '\0';
+    }
     if (input.size() > maxInputOctets) {
         return {Outcome::WrongPassword, {}, "name and password are too long for a checkpassword program"};
     }
@@ -190,7 +191,7 @@ Verdict CheckpasswordAuthenticator::ask(Question question, const std::string& us
     const common::Slots::Lease slot(*_slots, deadline);
     if (!slot.isHeld()) return {Outcome::TemporaryFailure, {}, "all programs that may run at once hang"};
     try {
-        return verdictOf(question, user, run(question, input, deadline));
+        return verdictOf(question, user, run(question, std::move(input), deadline));
     } catch (const std::exception& e) {
         return {Outcome::TemporaryFailure, {}, e.what()};
     }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/Secret.h"
 #include "modules/api/Authenticator.h"
 #include "plugins/common/Slots.h"
 
@@ -31,8 +32,7 @@ private:
     struct Ended;
     [[nodiscard]] Verdict ask(Question question, const std::string& user, const std::string& password);
     // Runs the program. Throws std::exception if it can't be run or does not end in time.
-    [[nodiscard]] Ended run(Question question, std::string& input,
-                            std::chrono::steady_clock::time_point deadline) const;
+    [[nodiscard]] Ended run(Question question, Secret input, std::chrono::steady_clock::time_point deadline) const;
     [[nodiscard]] static Verdict verdictOf(Question question, const std::string& user, const Ended& ended);
 
     // Set by configure() and constant from then on.

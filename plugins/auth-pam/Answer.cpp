@@ -23,7 +23,8 @@ constexpr std::size_t maxMessageLength = 500;
 
 // What the modules ask for and what they say.
 struct Conversation {
-    std::string user, password;
+    std::string user;
+    Secret password;
     std::string messages;  // lines
     std::size_t count = 0;
 
@@ -34,9 +35,9 @@ struct Conversation {
             if (c == '\n' || c == '\r') c = ' ';
         }
         // No module should repeat it; if one does, nobody is to read it in a log.
-        for (std::size_t at = line.find(password); !password.empty() && at != std::string::npos;
-             at = line.find(password)) {
-            line.replace(at, password.size(), password.find('*') == std::string::npos ? "***" : "");
+        for (std::size_t at = line.find(password.view()); !password.empty() && at != std::string::npos;
+             at = line.find(password.view())) {
+            line.replace(at, password.size(), password.view().find('*') == std::string::npos ? "***" : "");
         }
         messages += (messages.empty() ? "" : "\n") + line;
     }
@@ -51,7 +52,7 @@ int converse(int count, const pam_message** asked, pam_response** answers, void*
     for (int i = 0; i < count; ++i) {
         switch (asked[i]->msg_style) {
             case PAM_PROMPT_ECHO_OFF:
-                made[i].resp = ::strdup(conversation.password.c_str());
+                made[i].resp = ::strdup(conversation.password.text().c_str());
                 break;
             case PAM_PROMPT_ECHO_ON:
                 made[i].resp = ::strdup(conversation.user.c_str());
@@ -112,7 +113,7 @@ void verify(const Request& request, const std::string& service, const std::strin
             std::vector<std::string>& answer) {
     Conversation conversation;
     conversation.user = request.user;
-    conversation.password = request.password;
+    conversation.password = Secret(request.password.view());
     const pam_conv callback{converse, &conversation};
     pam_handle_t* handle = nullptr;
     int code = ::pam_start_confdir(service.c_str(), conversation.user.c_str(), &callback,
@@ -138,20 +139,20 @@ void verify(const Request& request, const std::string& service, const std::strin
     }
     if (handle != nullptr) ::pam_end(handle, code);
     answer[messages] = conversation.messages;
-    ::explicit_bzero(conversation.password.data(), conversation.password.size());
     if (code == PAM_SUCCESS) describe(answer);
 }
 
-std::string readRequest(int descriptor) {
-    std::string message;
+Secret readRequest(int descriptor) {
+    Secret message;
     for (;;) {
         const auto length = lengthOf(message);
         if (length && (*length == 0 || message.size() >= *length)) return message;
         char buffer[4096];
+        const WipedAtEnd wiped(buffer, sizeof buffer);
         const ssize_t got = ::read(descriptor, buffer, sizeof buffer);
         if (got < 0 && errno == EINTR) continue;
         if (got <= 0) return message;
-        message.append(buffer, static_cast<std::size_t>(got));
+        message += {buffer, static_cast<std::size_t>(got)};
     }
 }
 
@@ -167,9 +168,7 @@ void send(int descriptor, const std::string& message) {
 }  // namespace
 
 int answerOne(int descriptor, const std::string& service, const std::string& folder) {
-    std::string message = readRequest(descriptor);
-    auto request = requestFrom(message);
-    ::explicit_bzero(message.data(), message.size());
+    const std::optional<Request> request = requestFrom(readRequest(descriptor));
     if (!request) return 2;
     std::vector<std::string> answer(answerFields);
     answer[answerUser] = request->user;
@@ -179,7 +178,6 @@ int answerOne(int descriptor, const std::string& service, const std::string& fol
     } else {
         verify(*request, service, folder, answer);
     }
-    ::explicit_bzero(request->password.data(), request->password.size());
     send(descriptor, encode(answer));
     return 0;
 }

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <stdexcept>
 #include <system_error>
 
@@ -133,15 +132,13 @@ Verdict PamAuthenticator::ask(const Request& asked) {
     const Deadline deadline = Deadline::clock::now() + _timeout;
     const common::Slots::Lease slot(*_slots, deadline);
     if (!slot.isHeld()) return {Outcome::TemporaryFailure, {}, "all that may be asked at once wait for PAM"};
-    std::string request = messageOf(asked);
+    const Secret request = messageOf(asked);
     std::vector<std::string> answer;
     try {
-        answer = answerTo(request, deadline);
+        answer = answerTo(request.text(), deadline);
     } catch (const std::exception& e) {
-        ::explicit_bzero(request.data(), request.size());
         return {Outcome::TemporaryFailure, {}, e.what()};
     }
-    ::explicit_bzero(request.data(), request.size());
     Poco::Logger& logger = Poco::Logger::get("auth-pam");
     for (const std::string& line : common::split(answer[messages], '\n', 100)) {
         if (!line.empty()) logger.information("of " + asked.user + ", PAM says: " + line);
@@ -173,12 +170,12 @@ Verdict PamAuthenticator::verifyFrom(const std::string& user, const std::string&
     if (password.empty() || password.size() > maxFieldOctets || password.find('\0') != std::string::npos) {
         return {Outcome::WrongPassword, {}, "no password that a user can have"};
     }
-    return ask({false, user, password, clientAddress});
+    return ask({false, user, Secret(password), clientAddress});
 }
 
 Verdict PamAuthenticator::lookup(const std::string& user) {
     if (!common::isUsableName(user)) return {Outcome::UnknownUser, {}, "no name that a user can have"};
-    return ask({true, user, "", ""});
+    return ask({true, user, Secret(), ""});
 }
 
 std::optional<ScramKeys> PamAuthenticator::scramKeys(const std::string&, const std::string&) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstring>
 
 namespace maildock::pam {
 
@@ -13,7 +12,9 @@ constexpr std::size_t fieldPrefixOctets = 2;
 constexpr std::size_t maxNameOctets = 255;
 constexpr std::size_t maxAddressOctets = 64;
 
-void addNumber(std::string& out, std::size_t number, std::size_t octets) {
+// Text: std::string or Secret.
+template <typename Text>
+void addNumber(Text& out, std::size_t number, std::size_t octets) {
     while (octets-- > 0) out += static_cast<char>(number >> (8 * octets) & 0xFF);
 }
 
@@ -35,37 +36,59 @@ bool isAddress(const std::string& text) {
            });
 }
 
+template <typename Text>
+Text encoded(const std::vector<std::string_view>& fields) {
+    const auto kept = [](std::string_view field) { return field.substr(0, maxFieldOctets); };
+    std::size_t length = 0;
+    for (const std::string_view field : fields) length += fieldPrefixOctets + kept(field).size();
+    Text message;
+    message.reserve(prefixOctets + length);
+    addNumber(message, length, prefixOctets);
+    for (const std::string_view field : fields) {
+        addNumber(message, kept(field).size(), fieldPrefixOctets);
+        message += kept(field);
+    }
+    return message;
+}
+
+// Of a whole message, and inside it.
+std::optional<std::vector<std::string_view>> fieldsOf(std::string_view message, std::size_t count) {
+    if (lengthOf(message).value_or(0) != message.size() || message.empty()) return std::nullopt;
+    message.remove_prefix(prefixOctets);
+    std::vector<std::string_view> fields;
+    while (!message.empty()) {
+        if (message.size() < fieldPrefixOctets) return std::nullopt;
+        const std::size_t length = numberAt(message, fieldPrefixOctets);
+        message.remove_prefix(fieldPrefixOctets);
+        if (length > maxFieldOctets || length > message.size() || fields.size() == count) return std::nullopt;
+        fields.push_back(message.substr(0, length));
+        message.remove_prefix(length);
+    }
+    if (fields.size() != count) return std::nullopt;
+    return fields;
+}
+
 }  // namespace
 
 std::string encode(const std::vector<std::string>& fields) {
-    std::string body;
-    for (const std::string& field : fields) {
-        const std::string_view kept = std::string_view(field).substr(0, maxFieldOctets);
-        addNumber(body, kept.size(), fieldPrefixOctets);
-        body += kept;
-    }
-    std::string message;
-    addNumber(message, body.size(), prefixOctets);
-    return message + body;
+    return encoded<std::string>(std::vector<std::string_view>(fields.begin(), fields.end()));
 }
 
-std::string messageOf(const Request& request) {
-    return encode({request.isLookup ? "lookup" : "verify", request.user, request.password, request.clientAddress});
+Secret messageOf(const Request& request) {
+    return encoded<Secret>(
+        {request.isLookup ? "lookup" : "verify", request.user, request.password, request.clientAddress});
 }
 
 std::optional<Request> requestFrom(std::string_view message) {
-    auto fields = decode(message, 4);
+    const auto fields = fieldsOf(message, 4);
     if (!fields) return std::nullopt;
-    Request request{(*fields)[0] == "lookup", (*fields)[1], (*fields)[2], (*fields)[3]};
-    const bool isKind = request.isLookup || (*fields)[0] == "verify";
-    const bool isWhole = isKind && isName(request.user) && request.password.find('\0') == std::string::npos &&
-                         (request.isLookup ? request.password.empty() : !request.password.empty()) &&
+    const std::string_view kind = (*fields)[0], password = (*fields)[2];
+    Request request{kind == "lookup", std::string((*fields)[1]), Secret(password), std::string((*fields)[3])};
+    const bool isWhole = (request.isLookup || kind == "verify") && isName(request.user) &&
+                         password.find('\0') == std::string::npos && request.isLookup == password.empty() &&
                          isAddress(request.clientAddress);
-    std::string& password = (*fields)[2];
-    ::explicit_bzero(password.data(), password.size());
-    if (isWhole) return request;
-    ::explicit_bzero(request.password.data(), request.password.size());
-    return std::nullopt;
+    if (!isWhole) return std::nullopt;
+    return request;
 }
 
 std::optional<std::size_t> lengthOf(std::string_view begin) {
@@ -75,19 +98,9 @@ std::optional<std::size_t> lengthOf(std::string_view begin) {
 }
 
 std::optional<std::vector<std::string>> decode(std::string_view message, std::size_t count) {
-    if (lengthOf(message).value_or(0) != message.size() || message.empty()) return std::nullopt;
-    message.remove_prefix(prefixOctets);
-    std::vector<std::string> fields;
-    while (!message.empty()) {
-        if (message.size() < fieldPrefixOctets) return std::nullopt;
-        const std::size_t length = numberAt(message, fieldPrefixOctets);
-        message.remove_prefix(fieldPrefixOctets);
-        if (length > maxFieldOctets || length > message.size() || fields.size() == count) return std::nullopt;
-        fields.emplace_back(message.substr(0, length));
-        message.remove_prefix(length);
-    }
-    if (fields.size() != count) return std::nullopt;
-    return fields;
+    const auto fields = fieldsOf(message, count);
+    if (!fields) return std::nullopt;
+    return std::vector<std::string>(fields->begin(), fields->end());
 }
 
 }  // namespace maildock::pam

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/Secret.h"
+
 namespace maildock::pam {
 
 // The helper's control socket, and the socket of a question in the process that answers it.
@@ -22,7 +24,8 @@ constexpr std::size_t maxMessageOctets = 64 * 1024;
 // What is asked. The service of PAM is no part of it: it was settled when the helper began.
 struct Request {
     bool isLookup = false;
-    std::string user, password;
+    std::string user;
+    Secret password;
     std::string clientAddress;  // empty: none
 };
 
@@ -34,7 +37,7 @@ enum AnswerField { outcome, reason, answerUser, uid, gid, home, messages, answer
 [[nodiscard]] std::string encode(const std::vector<std::string>& fields);
 // The fields of a whole message, if it is one of just `count`.
 [[nodiscard]] std::optional<std::vector<std::string>> decode(std::string_view message, std::size_t count);
-[[nodiscard]] std::string messageOf(const Request& request);
+[[nodiscard]] Secret messageOf(const Request& request);
 // The request that a message is; nothing if any field is what it can't be.
 [[nodiscard]] std::optional<Request> requestFrom(std::string_view message);
 // How many octets a message has in all, by its first four; nothing if there are not so many yet; 0 if it is too long.

@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/Secret.h"
 #include "plugins/common/Encodings.h"
 
 namespace maildock::common {
@@ -179,7 +180,8 @@ public:
         _salt = data.substr(length);
     }
     [[nodiscard]] bool matches(const std::string& password) const override {
-        return isSame(digestOf(_algorithm, password + _salt), _digest);
+        Secret salted(password);
+        return isSame(digestOf(_algorithm, salted.append(_salt).text()), _digest);
     }
     [[nodiscard]] std::string cost() const override { return "digest"; }
 

@@ -28,11 +28,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     const auto request = requestFrom(octets);
     if (!request) return 0;
-    check(messageOf(*request) == octets);
+    check(messageOf(*request).view() == octets);
     check(!request->user.empty() && request->user.size() <= 255 && request->clientAddress.size() <= 64);
     check(request->password.empty() == request->isLookup);
-    for (const std::string* const text : {&request->user, &request->password, &request->clientAddress}) {
-        check(text->find('\0') == std::string::npos);
+    for (const std::string_view text :
+         {std::string_view(request->user), request->password.view(), std::string_view(request->clientAddress)}) {
+        check(text.find('\0') == std::string::npos);
     }
     return 0;
 }

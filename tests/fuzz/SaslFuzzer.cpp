@@ -79,7 +79,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     bool heard = octets.find(password) != std::string_view::npos;
     if (mechanism.empty()) {
         const std::string user = nextAnswer(octets, "");
-        attempt = Attempt::byPassword(desk, client, user, nextAnswer(octets, ""));
+        attempt = Attempt::byPassword(desk, client, user, Secret(nextAnswer(octets, "")));
         look(attempt->step(""), mechanism, heard);
         return 0;
     }

@@ -252,29 +252,29 @@ public:
 
     void readsLinesThatAreNoCommands() {
         CommandReader reader;
-        std::string line;
+        maildock::Secret line;
         bool isTooLong = true;
         reader.give("dGVz");
         CPPUNIT_ASSERT(!reader.nextLine(line, 8, isTooLong));
         reader.give("dA==\r\nDONE\na NOOP\r\n");
         CPPUNIT_ASSERT(reader.nextLine(line, 8, isTooLong));
-        CPPUNIT_ASSERT_EQUAL(std::string("dGVzdA=="), line);
+        CPPUNIT_ASSERT_EQUAL(std::string("dGVzdA=="), line.text());
         CPPUNIT_ASSERT(!isTooLong);
         CPPUNIT_ASSERT(reader.nextLine(line, 8, isTooLong));
-        CPPUNIT_ASSERT_EQUAL(std::string("DONE"), line);
+        CPPUNIT_ASSERT_EQUAL(std::string("DONE"), line.text());
         CPPUNIT_ASSERT(reader.next() == CommandReader::Event::Command);
     }
 
     void cutsALongLineThatIsNoCommand() {
         for (const std::size_t piece : {1u, 2u, 3u, 100u}) {
             CommandReader reader;
-            std::string line;
+            maildock::Secret line;
             bool isTooLong = false;
             std::string wire = "123456789\r\n\r\n12345678\r9\n12345678\r\n";
             std::vector<std::pair<std::string, bool>> lines;
             for (std::size_t at = 0; at < wire.size(); at += piece) {
                 reader.give(std::string_view(wire).substr(at, piece));
-                while (reader.nextLine(line, 8, isTooLong)) lines.emplace_back(line, isTooLong);
+                while (reader.nextLine(line, 8, isTooLong)) lines.emplace_back(line.text(), isTooLong);
             }
             const std::vector<std::pair<std::string, bool>> expected = {
                 {"12345678", true}, {"", false}, {"12345678", true}, {"12345678", false}};
@@ -284,7 +284,7 @@ public:
 
     void findsAnAnswerWithoutEnd() {
         CommandReader reader;
-        std::string line;
+        maildock::Secret line;
         bool isTooLong = false;
         for (int i = 0; i < 17; ++i) {
             CPPUNIT_ASSERT(!reader.isAnswerEndless());
@@ -303,10 +303,10 @@ public:
         CommandReader reader;
         reader.give("a NOOP {5}\r\nb NOOP\r\n");
         CPPUNIT_ASSERT(reader.next() == CommandReader::Event::Continue);
-        CPPUNIT_ASSERT_EQUAL(std::string("a NOOP {5}"), reader.soFar().text);
+        CPPUNIT_ASSERT_EQUAL(std::string("a NOOP {5}"), reader.soFar().text.text());
         reader.refuseLiteral();
         CPPUNIT_ASSERT(reader.next() == CommandReader::Event::Command);
-        CPPUNIT_ASSERT_EQUAL(std::string("b NOOP"), reader.takeCommand().text);
+        CPPUNIT_ASSERT_EQUAL(std::string("b NOOP"), reader.takeCommand().text.text());
         CPPUNIT_ASSERT_EQUAL(std::size_t(0), reader.heldOctets());
     }
 
@@ -476,7 +476,7 @@ private:
                         continue;
                     }
                     if (event == CommandReader::Event::SinkBegins) reader.acceptSink();
-                    if (event == CommandReader::Event::Command) commands.push_back(reader.takeCommand().text);
+                    if (event == CommandReader::Event::Command) commands.push_back(reader.takeCommand().text.text());
                     CPPUNIT_ASSERT(!isRefused || event == CommandReader::Event::Command);
                 }
             }

@@ -32,7 +32,7 @@ inline std::vector<std::string> readerEvents(CommandReader& reader, std::string_
                     break;
                 case CommandReader::Event::SinkBegins:
                     events.push_back("sink " + std::to_string(reader.sinkOctets()) +
-                                     (reader.sinkIsSynchronising() ? " waits: " : ": ") + reader.soFar().text);
+                                     (reader.sinkIsSynchronising() ? " waits: " : ": ") + reader.soFar().text.text());
                     reader.acceptSink();
                     break;
                 case CommandReader::Event::SinkData:
@@ -45,11 +45,11 @@ inline std::vector<std::string> readerEvents(CommandReader& reader, std::string_
                     break;
                 case CommandReader::Event::Command: {
                     const RawCommand command = reader.takeCommand();
-                    events.push_back("command " + command.text);
+                    events.push_back("command " + command.text.text());
                     for (const RawCommand::Literal& literal : command.literals) {
                         events.push_back("  literal at " + std::to_string(literal.position) + "+" +
                                          std::to_string(literal.length) + (literal.isSink ? " sink" : ": ") +
-                                         literal.content);
+                                         literal.content.text());
                     }
                     break;
                 }
@@ -98,14 +98,14 @@ inline ParserOptions liberal() {
 // The arguments of a command that must parse; wire without tag and last CRLF, such as "LOGIN a b".
 template <typename Arguments>
 Arguments accept(const std::string& wire, const ParserOptions& options = {}) {
-    const auto result = parse(gather("a1 " + wire + "\r\n"), options);
+    auto result = parse(gather("a1 " + wire + "\r\n"), options);
     if (const auto* error = std::get_if<SyntaxError>(&result)) {
         CPPUNIT_FAIL(wire + ": " + error->text + " at " + std::to_string(error->position));
     }
-    const auto& command = std::get<Command>(result);
+    auto& command = std::get<Command>(result);
     CPPUNIT_ASSERT_EQUAL(std::string("a1"), command.tag);
     CPPUNIT_ASSERT_MESSAGE(wire, std::holds_alternative<Arguments>(command.arguments));
-    return std::get<Arguments>(command.arguments);
+    return std::get<Arguments>(std::move(command.arguments));
 }
 
 // The error of a command that must not parse. Its position counts from after the tag and its SP.

@@ -8,6 +8,7 @@
 
 using maildock::ExchangeStep;
 using maildock::Outcome;
+using maildock::Secret;
 using maildock::signin::Attempt;
 using maildock::signin::Client;
 using maildock::signin::Desk;
@@ -50,7 +51,7 @@ class AttemptTest : public CppUnit::TestFixture {
     }
     [[nodiscard]] static Attempt::Result signIn(const std::shared_ptr<const Desk>& desk, const std::string& user,
                                                 const std::string& password) {
-        return Attempt::byPassword(desk, client(), user, password)->step("");
+        return Attempt::byPassword(desk, client(), user, Secret(password))->step("");
     }
     static ExchangeStep success(const std::string& user, const std::string& octets = "",
                                 const std::string& authorization = "") {
@@ -178,7 +179,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(asked, _one->verifications);
         Client exempt = client();
         exempt.isExempt = true;
-        CPPUNIT_ASSERT(Attempt::byPassword(shared, exempt, "anna", "right")->step("").verdict.outcome ==
+        CPPUNIT_ASSERT(Attempt::byPassword(shared, exempt, "anna", Secret("right"))->step("").verdict.outcome ==
                        Outcome::Success);
     }
 

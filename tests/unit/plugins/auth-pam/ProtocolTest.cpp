@@ -5,6 +5,7 @@
 
 namespace {
 
+using maildock::Secret;
 using maildock::pam::decode;
 using maildock::pam::encode;
 using maildock::pam::lengthOf;
@@ -58,11 +59,11 @@ public:
     }
 
     void requestsComeThrough() {
-        const auto asked = requestFrom(messageOf({false, "j\xC3\xB6rg", "p\xFF:", "fe80::1%eth0"})).value();
+        const auto asked = requestFrom(messageOf({false, "j\xC3\xB6rg", Secret("p\xFF:"), "fe80::1%eth0"})).value();
         CPPUNIT_ASSERT(!asked.isLookup);
         CPPUNIT_ASSERT_EQUAL(std::string("j\xC3\xB6rg p\xFF: fe80::1%eth0"),
-                             asked.user + " " + asked.password + " " + asked.clientAddress);
-        CPPUNIT_ASSERT(requestFrom(messageOf({true, "anna", "", ""})).value().isLookup);
+                             asked.user + " " + asked.password.text() + " " + asked.clientAddress);
+        CPPUNIT_ASSERT(requestFrom(messageOf({true, "anna", Secret(), ""})).value().isLookup);
     }
 
     void requestsThatAreNoneAreRefused() {
