@@ -16,7 +16,8 @@ enum class ErrorKind {
     NoPermission,   // EACCES, EPERM, EROFS
     OverQuota,      // EDQUOT, ENOSPC
     Expunged,       // the message is gone
-    Busy,           // a lock was not to be had in time
+    Busy,           // a lock was not to be had in time, or was lost
+    WouldWait,      // another has a lock, and this thread may not wait (Patience): try the same again
     Corrupt,        // a file of ours that cannot be understood
     Limit,          // a bound of ours or of the file system: name too long, too many keywords
     InvalidName,    // a mailbox name that cannot exist

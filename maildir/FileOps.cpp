@@ -4,22 +4,16 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
-#include <charconv>
-#include <chrono>
 #include <filesystem>
 #include <future>
 #include <memory>
 #include <system_error>
-#include <thread>
 #include <utility>
 
 namespace maildir {
@@ -82,35 +76,6 @@ std::string randomHex() {
         text += digits[byte & 15];
     }
     return text;
-}
-
-const std::string& hostName() {
-    static const std::string name = [] {
-        std::array<char, 256> buffer{};
-        if (::gethostname(buffer.data(), buffer.size() - 1) != 0) return std::string("localhost");
-        return std::string(buffer.data());
-    }();
-    return name;
-}
-
-constexpr std::chrono::seconds staleLockAge{120};
-// A lock without its whole text: its maker is between two system calls, or died there.
-constexpr std::chrono::seconds unfinishedLockAge{2};
-
-std::string textOfLock(int fd) {
-    std::array<char, 320> buffer{};
-    const ssize_t got = ::pread(fd, buffer.data(), buffer.size(), 0);
-    return got > 0 ? std::string(buffer.data(), static_cast<std::size_t>(got)) : std::string();
-}
-
-// "pid:hostname" of a lock file; 0 when it is not of this host or not understood.
-pid_t localPidIn(std::string_view text) {
-    while (!text.empty() && (text.back() == '\n' || text.back() == '\0')) text.remove_suffix(1);
-    pid_t pid = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), pid);
-    if (error != std::errc() || pid <= 0) return 0;
-    const std::string_view rest(end, static_cast<std::size_t>(text.data() + text.size() - end));
-    return rest == ":" + hostName() ? pid : 0;
 }
 
 }  // namespace
@@ -329,13 +294,14 @@ void syncTogether(int fd, const std::string& path, std::span<const std::string> 
     for (std::future<void>& each : syncs) each.get();
 }
 
-void replaceFile(const std::string& path, std::string_view content) {
+void replaceFile(const std::string& path, std::string_view content, const std::function<void()>& beforeRename) {
     const std::string temporary = path + ".tmp." + randomHex();
     FileDescriptor file = createExclusive(temporary);
     try {
         writeAll(file.get(), content, temporary);
         if (::fsync(file.get()) != 0) throw Error::fromErrno("cannot sync", temporary);
         file.reset();
+        if (beforeRename) beforeRename();
         if (::rename(temporary.c_str(), path.c_str()) != 0) throw Error::fromErrno("cannot rename", temporary);
     } catch (...) {
         ::unlink(temporary.c_str());
@@ -376,80 +342,6 @@ void removeRecursively(const std::string& path) {
     std::error_code error;
     std::filesystem::remove_all(path, error);
     if (error && error.value() != ENOENT) throw Error::fromErrno("cannot remove", path, error.value());
-}
-
-DotLock::DotLock(std::string path, int timeoutMs) : _path(std::move(path)) {
-    using Clock = std::chrono::steady_clock;
-    const auto deadline = Clock::now() + std::chrono::milliseconds(timeoutMs);
-    std::chrono::milliseconds pause(1);
-    while (!tryAcquire()) {
-        removeIfStale();
-        if (tryAcquire()) return;
-        const auto now = Clock::now();
-        if (now >= deadline) throw Error(ErrorKind::Busy, "the lock is held by another", _path);
-        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - now);
-        std::this_thread::sleep_for(std::min(pause, left + std::chrono::milliseconds(1)));
-        pause = std::min(pause * 2, std::chrono::milliseconds(50));
-    }
-}
-
-bool DotLock::tryAcquire() {
-    try {
-        _file = createExclusive(_path);
-    } catch (const Error& error) {
-        if (error.kind() == ErrorKind::AlreadyExists) return false;
-        throw;
-    }
-    // Flocked before its text is there: nobody finds our number in it while the flock is still free.
-    ::flock(_file.get(), LOCK_EX | LOCK_NB);
-    const std::string holder = std::to_string(::getpid()) + ":" + hostName();
-    try {
-        writeAll(_file.get(), holder, _path);
-    } catch (const Error&) {
-        // A full disk: an empty lock still locks, only that it is known to be stale by its age alone. Expunging, which
-        // makes room, must not fail for it.
-    }
-    struct stat status {};
-    if (::fstat(_file.get(), &status) != 0) {
-        const Error error = Error::fromErrno("cannot stat", _path);
-        ::unlink(_path.c_str());
-        throw error;
-    }
-    _inode = status.st_ino;
-    _device = status.st_dev;
-    return true;
-}
-
-void DotLock::removeIfStale() const {
-    const auto file = openExisting(_path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
-    if (!file) return;
-    struct stat held {};
-    if (::fstat(file->get(), &held) != 0) return;
-
-    const std::string text = textOfLock(file->get());
-    const auto age = ::time(nullptr) - held.st_mtime;
-    const bool isOld = age > staleLockAge.count();
-    const bool isUnfinished = text.find(':') == std::string::npos && age > unfinishedLockAge.count();
-    const pid_t pid = localPidIn(text);
-    const bool isOfNobody = pid != 0 && pid != ::getpid() && ::kill(pid, 0) != 0 && errno == ESRCH;
-    if (!isOld && !isUnfinished && !isOfNobody && pid != ::getpid()) return;
-    // Free: it is no lock of a living Maildock, or of no living process at all. (Old locks of ours are taken too:
-    // nobody works two minutes under one, a stopped process apart, which looks at its inode before it releases.)
-    const bool isFree = ::flock(file->get(), LOCK_EX | LOCK_NB) == 0;
-    if (!isFree && !isOld) return;
-
-    // With the flock held and the inode open (so its number cannot be used anew), the name is either still that lock,
-    // or another waiter was quicker.
-    struct stat current {};
-    if (::lstat(_path.c_str(), &current) != 0) return;
-    if (current.st_ino == held.st_ino && current.st_dev == held.st_dev) ::unlink(_path.c_str());
-}
-
-DotLock::~DotLock() {
-    struct stat current {};
-    if (::lstat(_path.c_str(), &current) == 0 && current.st_ino == _inode && current.st_dev == _device) {
-        ::unlink(_path.c_str());
-    }
 }
 
 }  // namespace maildir

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -86,8 +87,9 @@ void syncDirectory(const std::string& path);     // open, fsync
 void syncTogether(int fd, const std::string& path, std::span<const std::string> directories);
 
 // Replaces a file so that a crash leaves the old or the new one whole: written beside it as path + ".tmp.<random>",
-// fsync, rename, fsync of the directory. Writers that derive the new content from the old one hold a lock of their own.
-void replaceFile(const std::string& path, std::string_view content);
+// fsync, rename, fsync of the directory. Writers that derive the new content from the old one hold a lock of their own;
+// beforeRename is called when all is ready but the rename, and may throw.
+void replaceFile(const std::string& path, std::string_view content, const std::function<void()>& beforeRename = {});
 
 constexpr std::int64_t nanosecondsPerSecond = 1'000'000'000;
 // Since the epoch.
@@ -104,27 +106,5 @@ std::vector<std::string> listDirectory(const std::string& path);
 
 // Removes a directory and all below it, or a file; never follows a symbolic link. What is not there is no error.
 void removeRecursively(const std::string& path);
-
-// A dot-lock as Dovecot makes them: `path` created by O_EXCL with "pid:hostname" in it; a lock whose process is gone
-// (same host) or which is older than two minutes is taken over. Waits up to timeoutMs; throws Busy. Released by the
-// destructor. The holder also keeps the file flocked: so that a lock left by a killed process whose number we have now
-// (a container's process 1) is told from a lock held by another thread of this process, and only one of several waiting
-// processes takes a stale lock over.
-class DotLock {
-public:
-    DotLock(std::string path, int timeoutMs);
-    ~DotLock();
-    DotLock(const DotLock&) = delete;
-    DotLock& operator=(const DotLock&) = delete;
-
-private:
-    bool tryAcquire();
-    void removeIfStale() const;
-
-    std::string _path;
-    FileDescriptor _file;
-    ino_t _inode = 0;
-    dev_t _device = 0;
-};
 
 }  // namespace maildir

@@ -26,6 +26,7 @@ Reply replyTo(const maildir::Error& error) {
         case ErrorKind::Expunged:
             return Reply::no("Some of the messages no longer exist", "EXPUNGEISSUED");
         case ErrorKind::Busy:
+        case ErrorKind::WouldWait:
             return Reply::no("The mailbox is locked by another program, try again", "INUSE");
         case ErrorKind::Corrupt:
             return Reply::no("The mailbox is damaged, tell the administrator", "CORRUPTION");

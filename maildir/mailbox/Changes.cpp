@@ -18,6 +18,13 @@ bool hasLateKeywords(const KeywordSet& set) {
     return (set >> keywordLetters).any();
 }
 
+bool haveLateKeywords(const Snapshot& snapshot, const std::vector<Uid>& uids) {
+    return std::any_of(uids.begin(), uids.end(), [&](Uid uid) {
+        const auto record = snapshot.find(uid);
+        return record && hasLateKeywords((*record)->keywords);
+    });
+}
+
 std::vector<Uid> ascending(std::span<const Uid> uids) {
     std::vector<Uid> sorted(uids.begin(), uids.end());
     std::sort(sorted.begin(), sorted.end());
@@ -140,11 +147,13 @@ FlagChangeResult Mailbox::changeFlags(std::span<const Uid> uids, const FlagChang
     if (change.mode != FlagChange::Remove) _state->addKeywordsLocked(change.keywords, false);
     const KeywordSet set = _state->keywordSetLocked(change.keywords);
     std::optional<State::ListLock> listLock;
-    if (hasLateKeywords(set) || (change.mode == FlagChange::Replace && _state->keywords->size() > keywordLetters)) {
-        // These keywords live in the list: nobody else may change them between our look and our writing.
+    // Some keywords live in the list: nobody else may change them between our look and our writing.
+    const auto lockList = [&] {
+        if (listLock) return;
         listLock.emplace(*_state);
         _state->settleListLocked();
-    }
+    };
+    if (hasLateKeywords(set)) lockList();
     FlagChangeResult result;
     std::vector<Uid> todo = ascending(uids);
     for (int attempt = 0; attempt < _state->maxTries() && !todo.empty(); ++attempt) {
@@ -152,6 +161,7 @@ FlagChangeResult Mailbox::changeFlags(std::span<const Uid> uids, const FlagChang
             _state->options.watcher->drain();
             _state->lookAtAllLocked();
         }
+        if (change.mode == FlagChange::Replace && haveLateKeywords(*_state->published(), todo)) lockList();
         todo = _state->changeFlagsLocked(todo, change, set, result);
     }
     if (!_state->stillThereLocked(todo).empty()) {

@@ -220,6 +220,7 @@ bool Copying::place(Item& item, const RecordRef& record, const std::string& name
     const Folders::Place target = _targets.at(name, false);
     const Folders::Place origin =
         item.held.empty() ? _sources.at(record.fileName(), record->isInNew) : Folders::Place{AT_FDCWD, item.held};
+    state.renewListLocked();
     state.feed->expect(FileEvent::Appeared, false, name);
     const int done = item.held.empty()
                          ? linkat(origin.folder, origin.path.c_str(), target.folder, target.path.c_str(), 0)

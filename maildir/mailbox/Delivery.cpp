@@ -151,6 +151,7 @@ Edit Mailbox::State::placeArrivalLocked(const Arrival& arrival, Uid uid) {
     edit.record.isRecentUnclaimed = true;
     edit.record.keywords = set;
     std::string target = pathOf(name, toNew);
+    renewListLocked();
     feed->expect(FileEvent::Appeared, toNew, name);
     if (rename(message.path.c_str(), target.c_str()) != 0) {
         const int number = errno;

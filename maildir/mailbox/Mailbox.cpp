@@ -155,13 +155,13 @@ Uid Mailbox::State::nextUidLocked(std::size_t messages) {
 }
 
 Mailbox::State::ListLock::ListLock(State& state) : _state(state) {
-    if (_state.holdsListLock) return;
+    if (_state.list.lock() != nullptr) return;
     _lock.emplace(_state.list.lockPath(), _state.options.lockTimeoutMs);
-    _state.holdsListLock = true;
+    _state.list.setLock(&*_lock);
 }
 
 Mailbox::State::ListLock::~ListLock() {
-    if (_lock) _state.holdsListLock = false;
+    if (_lock) _state.list.setLock(nullptr);
 }
 
 Record Mailbox::State::recordFor(Uid uid, std::string_view fileName, bool isInNew, std::string_view extension) const {

@@ -155,7 +155,6 @@ struct Mailbox::State {
     // --- the writer's: all that follows needs `writer` held
     std::mutex writer;
     UidList list;
-    bool holdsListLock = false;
     KeywordFile keywordFile;
     std::shared_ptr<const KeywordTable> keywords;
     // Letters of file names that no keyword's name is known for. Dovecot renames the files first and writes the name
@@ -216,6 +215,10 @@ struct Mailbox::State {
     std::string complaint;  // the last that the log was told, until it is over
     std::optional<std::chrono::steady_clock::time_point> partsMissingSince;
     ino_t newInode = 0;          // of new/ at the last look
+    // For loops over many messages under the list's lock: others see that its holder works.
+    void renewListLocked() const {
+        if (list.lock() != nullptr) list.lock()->renew();
+    }
     void requireLocked() const;  // throws NotFound if the mailbox is gone
     // Throws NotFound, and the mailbox is gone, if its directory was removed or replaced by another one; Unavailable or
     // NoPermission if that can't be told now. Otherwise cur/ is there.

@@ -160,6 +160,7 @@ void Mailbox::State::replaceRewrittenLocked(Uid uid, const struct stat& status) 
     const auto record = snapshot->find(uid);
     struct stat present {};
     if (!record || lstat(pathOf(*record).c_str(), &present) != 0 || !isSameFile(present, status)) return;
+    list.lock()->require();
     // Without the sizes in the old name: they were the old content's.
     const std::string fresh = withFlags(uniqueBaseName() + ":2,", (*record)->flags, (*record)->keywords);
     if (!renameMessageLocked(record->fileName(), (*record)->isInNew, fresh, false)) return;

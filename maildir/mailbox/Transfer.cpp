@@ -201,6 +201,7 @@ CopyResult Mailbox::moveOnce(Mailbox& source, std::span<const Uid> uids, const V
 bool Mailbox::State::takeMessageLocked(State& source, const Folders& sources, const RecordRef& record,
                                        const Folders& folders, const std::string& name) {
     const Folders::Place origin = sources.at(record.fileName(), record->isInNew), target = folders.at(name, false);
+    renewListLocked();
     feed->expect(FileEvent::Appeared, false, name);
     source.feed->expect(FileEvent::MovedAway, record->isInNew, record.fileName());
     if (renameat(origin.folder, origin.path.c_str(), target.folder, target.path.c_str()) == 0) return true;

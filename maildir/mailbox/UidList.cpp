@@ -301,18 +301,30 @@ void UidList::append(std::span<const UidRow> rows, std::span<const std::string> 
     const std::string text = textOf(rows);
     std::optional<FileDescriptor> file = openList(_path, O_WRONLY | O_APPEND | O_CLOEXEC);
     if (!file) throw Error(ErrorKind::Io, "the UID list vanished", _path);
+    if (_lock != nullptr) _lock->require();
     try {
         writeAll(file->get(), text, _path);
         syncTogether(file->get(), _path, folders);
     } catch (const Error&) {
-        // Half a row would make Dovecot drop the list; the lock is ours, so what was there before is the whole truth.
-        if (ftruncate(file->get(), static_cast<off_t>(_state.fileOctets)) != 0) _state.isDamaged = true;
+        takeBack(file->get());
         throw;
     }
     struct stat status {};
     if (fstat(file->get(), &status) == 0) noteTime(status);
     _state.fileOctets += text.size();
     noteWritten(text, rows);
+}
+
+// Half a row would make Dovecot drop the list; the lock is ours, so what was there before is the whole truth.
+void UidList::takeBack(int fd) {
+    const bool isOurs = _lock == nullptr || _lock->stillMine();
+    if (!isOurs || ftruncate(fd, static_cast<off_t>(_state.fileOctets)) != 0) _state.isDamaged = true;
+}
+
+void UidList::replace(const std::string& text) {
+    if (_lock == nullptr) return replaceFile(_path, text);
+    _lock->require();
+    replaceFile(*_lock, _path, text);
 }
 
 void UidList::rewrite(UidValidity uidValidity, Uid nextUid, std::span<const UidRow> rows) {
@@ -323,7 +335,7 @@ void UidList::rewrite(UidValidity uidValidity, Uid nextUid, std::span<const UidR
     if (_state.modSeqMark.value != 0) header += " M" + std::to_string(_state.modSeqMark.value);
     header += _state.otherHeader;
     const std::string text = header + "\n" + textOf(rows);
-    replaceFile(_path, text);
+    replace(text);
     struct stat status {};
     if (stat(_path.c_str(), &status) != 0) throw Error::fromErrno("cannot stat", _path);
     forgetFile();

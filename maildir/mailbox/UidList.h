@@ -26,6 +26,7 @@
 #include <string_view>
 #include <vector>
 
+#include "maildir/DotLock.h"
 #include "maildir/FileOps.h"
 #include "maildir/Types.h"
 
@@ -92,7 +93,12 @@ public:
 
     [[nodiscard]] std::string lockPath() const { return _path + ".lock"; }
 
-    // The lock must be held, and refresh() have been called since it was taken.
+    // The lock that is held from now on, which is asked before each change whether it is still ours; null: it was let
+    // go.
+    void setLock(DotLock* lock) { _lock = lock; }
+    [[nodiscard]] DotLock* lock() const { return _lock; }
+
+    // The lock must be held, and refresh() have been called since it was taken. Throws Busy if the lock was lost.
     // Appends rows and syncs them to disk, and with them the directories `folders`, into which their files came. The
     // list must exist and not be damaged. When it throws, the rows are not there.
     void append(std::span<const UidRow> rows, std::span<const std::string> folders = {});
@@ -109,6 +115,9 @@ private:
     // neighbours. rest: the lines that follow.
     [[nodiscard]] bool takesLeapBack(std::string_view line, std::string_view rest, UidListNews& news, UidRow& row);
     void forgetFile();
+    void replace(const std::string& text);
+    // Cuts the list to what it was before rows were added; never under a lock that is another's by now.
+    void takeBack(int fd);
     void noteTime(const struct stat& status);
     // What was just written, up to the end of the file, is known.
     void noteWritten(const std::string& text, std::span<const UidRow> rows);
@@ -117,6 +126,7 @@ private:
     [[nodiscard]] bool isContinued(int fd, const struct stat& status) const;
 
     std::string _directory, _path;
+    DotLock* _lock = nullptr;
     bool _exists = false, _wasToldMissing = false;
     UidListState _state;
 };

@@ -9,6 +9,7 @@
 #include <set>
 #include <unordered_set>
 
+#include "maildir/DotLock.h"
 #include "maildir/FileOps.h"
 #include "maildir/names/Keywords.h"
 
@@ -161,7 +162,7 @@ bool needsCourierTakeOver(const std::string& mailboxDirectory) {
 bool takeOverUidList(const std::string& mailboxDirectory, const std::map<std::string, std::string>& extensions) {
     if (!needsCourierTakeOver(mailboxDirectory)) return false;
     const std::string path = mailboxDirectory + "/dovecot-uidlist";
-    const DotLock lock(path + ".lock", lockTimeoutMs);
+    DotLock lock(path + ".lock", lockTimeoutMs);
     if (isThere(path)) return false;  // another was quicker
     const auto text = readFile(mailboxDirectory + "/courierimapuiddb", maxListOctets);
     const auto list = text ? parseCourierUidList(*text) : std::nullopt;
@@ -175,7 +176,7 @@ bool takeOverUidList(const std::string& mailboxDirectory, const std::map<std::st
         if (extension != extensions.end()) content += ' ' + extension->second;
         content += " :" + row.baseName + '\n';
     }
-    replaceFile(path, content);
+    replaceFile(lock, path, content);
     return true;
 }
 

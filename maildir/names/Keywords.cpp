@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "maildir/DotLock.h"
 #include "maildir/FileOps.h"
 
 namespace maildir {
@@ -61,9 +62,9 @@ std::string withLines(std::string_view text, const Lines& lines) {
 
 // Replaces the file. Its mtime has to grow by a second: Dovecot tells a changed file by that (it does the same), and so
 // does anybody where times have whole seconds.
-void replaceLines(const std::string& path, const std::string& before, const Lines& lines, const struct stat& status,
-                  bool wasThere) {
-    replaceFile(path, withLines(before, lines));
+void replaceLines(DotLock& lock, const std::string& path, const std::string& before, const Lines& lines,
+                  const struct stat& status, bool wasThere) {
+    replaceFile(lock, path, withLines(before, lines));
     struct stat after {};
     if (!wasThere || ::stat(path.c_str(), &after) != 0 || after.st_mtim.tv_sec > status.st_mtim.tv_sec) return;
     const struct timespec times[2] = {after.st_atim, {status.st_mtim.tv_sec + 1, 0}};
@@ -186,7 +187,7 @@ std::shared_ptr<const KeywordTable> KeywordFile::add(const std::vector<std::stri
         if (!isKeywordName(name)) throw Error(ErrorKind::InvalidName, "no keyword name", _letters.path);
     }
     const std::lock_guard guard(_mutex);
-    const DotLock lock(_letters.path + ".lock", lockTimeoutMs);
+    DotLock lock(_letters.path + ".lock", lockTimeoutMs);
     const auto table = loadLocked();
 
     KeywordSet taken = inUse, reusable;
@@ -224,9 +225,9 @@ std::shared_ptr<const KeywordTable> KeywordFile::add(const std::vector<std::stri
     }
 
     if (!furtherLines.empty())
-        replaceLines(_further.path, _further.text, furtherLines, _further.status, _further.isKnown);
+        replaceLines(lock, _further.path, _further.text, furtherLines, _further.status, _further.isKnown);
     if (!letterLines.empty())
-        replaceLines(_letters.path, _letters.text, letterLines, _letters.status, _letters.isKnown);
+        replaceLines(lock, _letters.path, _letters.text, letterLines, _letters.status, _letters.isKnown);
     return loadLocked();
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "maildir/DotLock.h"
 #include "maildir/FileOps.h"
 
 namespace maildir {
@@ -145,9 +146,9 @@ void SpecialUseFile::change(const std::function<bool(SpecialUseList&)>& edit) co
     const auto read = [this] { return SpecialUseList::parse(readFile(_path, maxFileOctets).value_or(""), *_mapper); };
     SpecialUseList before = read();
     if (!edit(before)) return;
-    const DotLock lock(_path + ".lock", lockTimeoutMs);
+    DotLock lock(_path + ".lock", lockTimeoutMs);
     SpecialUseList list = read();
-    if (edit(list)) replaceFile(_path, list.text());
+    if (edit(list)) replaceFile(lock, _path, list.text());
 }
 
 }  // namespace maildir

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "maildir/DotLock.h"
 #include "maildir/FileOps.h"
 #include "maildir/names/LevelCodec.h"
 
@@ -207,9 +208,9 @@ std::set<MailboxName> SubscriptionFile::load() const {
     const SubscriptionList list = read(isThere);
     if (isThere || list.names().empty()) return list.names();
     try {
-        const DotLock lock(_path + ".lock", lockTimeoutMs);
+        DotLock lock(_path + ".lock", lockTimeoutMs);
         const SubscriptionList current = read(isThere);
-        if (!isThere) replaceFile(_path, current.text());
+        if (!isThere) replaceFile(lock, _path, current.text());
         return current.names();
     } catch (const Error&) {
         return list.names();  // a tree that cannot be written to can still be read
@@ -217,17 +218,17 @@ std::set<MailboxName> SubscriptionFile::load() const {
 }
 
 void SubscriptionFile::add(const MailboxName& name) const {
-    const DotLock lock(_path + ".lock", lockTimeoutMs);
+    DotLock lock(_path + ".lock", lockTimeoutMs);
     bool isThere = false;
     SubscriptionList list = read(isThere);
-    if (list.add(name, *_mapper) || !isThere) replaceFile(_path, list.text());
+    if (list.add(name, *_mapper) || !isThere) replaceFile(lock, _path, list.text());
 }
 
 void SubscriptionFile::remove(const MailboxName& name) const {
-    const DotLock lock(_path + ".lock", lockTimeoutMs);
+    DotLock lock(_path + ".lock", lockTimeoutMs);
     bool isThere = false;
     SubscriptionList list = read(isThere);
-    if (list.remove(name)) replaceFile(_path, list.text());
+    if (list.remove(name)) replaceFile(lock, _path, list.text());
 }
 
 }  // namespace maildir

@@ -1,16 +1,12 @@
-// Files appear whole or not at all, and dot-locks keep others out but not for ever.
+// Files appear whole or not at all.
 #include "maildir/FileOps.h"
 
 #include <cppunit/extensions/HelperMacros.h>
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
-#include <thread>
 
 #include "tests/unit/maildir/names/TemporaryTree.h"
 
@@ -32,31 +28,10 @@ class FileOpsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(refusesPathsWithNul);
     CPPUNIT_TEST(listsDirectories);
     CPPUNIT_TEST(removesWithoutFollowingLinks);
-    CPPUNIT_TEST(locksAndUnlocks);
-    CPPUNIT_TEST(keepsOthersOut);
-    CPPUNIT_TEST(takesOverTheLockOfADeadProcess);
-    CPPUNIT_TEST(takesOverALockOfAFormerProcessWithOurNumber);
-    CPPUNIT_TEST(takesOverAnOldLock);
-    CPPUNIT_TEST(respectsAForeignLock);
-    CPPUNIT_TEST(doesNotRemoveALockThatWasTakenOver);
-    CPPUNIT_TEST(letsOneInAtATime);
     CPPUNIT_TEST_SUITE_END();
 
     TemporaryTree _tree;
 
-    static std::string hostName() {
-        char name[256] = {};
-        ::gethostname(name, sizeof name - 1);
-        return name;
-    }
-    void age(const std::string& name, int seconds) const {
-        const struct timespec past { ::time(nullptr) - seconds, 0 };
-        const struct timespec times[2] = {past, past};
-        CPPUNIT_ASSERT_EQUAL(0, ::utimensat(AT_FDCWD, (_tree / name).c_str(), times, 0));
-    }
-    [[nodiscard]] std::string tryLock(int timeoutMs = 30) const {
-        return errorOf([&] { const DotLock lock(_tree / "x.lock", timeoutMs); });
-    }
     [[nodiscard]] unsigned modeOf(const std::string& name) const {
         struct stat status {};
         CPPUNIT_ASSERT_EQUAL(0, ::stat((_tree / name).c_str(), &status));
@@ -198,90 +173,6 @@ public:
         removeRecursively(_tree / "gone");
         CPPUNIT_ASSERT(!_tree.has("gone"));
         CPPUNIT_ASSERT_EQUAL("x"s, _tree.read("kept/file"));
-    }
-
-    void locksAndUnlocks() {
-        {
-            const DotLock lock(_tree / "x.lock", 0);
-            CPPUNIT_ASSERT_EQUAL(std::to_string(::getpid()) + ':' + hostName(), _tree.read("x.lock"));
-        }
-        CPPUNIT_ASSERT(!_tree.has("x.lock"));
-        CPPUNIT_ASSERT_EQUAL("Unavailable"s, errorOf([&] { const DotLock lock(_tree / "none/x.lock", 0); }));
-    }
-
-    void keepsOthersOut() {
-        const DotLock lock(_tree / "x.lock", 0);
-        CPPUNIT_ASSERT_EQUAL("Busy"s, tryLock());  // the same process, another thread
-        const pid_t child = ::fork();
-        if (child == 0) ::_exit(tryLock() == "Busy" ? 0 : 1);
-        int status = -1;
-        CPPUNIT_ASSERT_EQUAL(child, ::waitpid(child, &status, 0));
-        CPPUNIT_ASSERT_EQUAL(0, status);
-        CPPUNIT_ASSERT(_tree.has("x.lock"));
-    }
-
-    void takesOverTheLockOfADeadProcess() {
-        const pid_t child = ::fork();
-        if (child == 0) {
-            new DotLock(_tree / "x.lock", 0);
-            ::_exit(0);
-        }
-        int status = -1;
-        CPPUNIT_ASSERT_EQUAL(child, ::waitpid(child, &status, 0));
-        CPPUNIT_ASSERT(_tree.has("x.lock"));
-        CPPUNIT_ASSERT_EQUAL("none"s, tryLock());
-    }
-
-    void takesOverALockOfAFormerProcessWithOurNumber() {
-        _tree.write("x.lock", std::to_string(::getpid()) + ':' + hostName());
-        CPPUNIT_ASSERT_EQUAL("none"s, tryLock());
-    }
-
-    void takesOverAnOldLock() {
-        for (const std::string& holder : {"1:some other host"s, ""s, "rubbish"s, "1:" + hostName()}) {
-            _tree.write("x.lock", holder);
-            CPPUNIT_ASSERT_EQUAL("Busy"s, tryLock());
-            age("x.lock", 121);
-            CPPUNIT_ASSERT_EQUAL("none"s, tryLock());
-        }
-    }
-
-    void respectsAForeignLock() {
-        for (const std::string& holder : {"2147483646:some other host"s, "1:" + hostName(), "-1:" + hostName(),
-                                          "99999999999999999999:" + hostName()}) {
-            _tree.write("x.lock", holder);
-            CPPUNIT_ASSERT_EQUAL("Busy"s, tryLock());
-            CPPUNIT_ASSERT_EQUAL(holder, _tree.read("x.lock"));
-        }
-    }
-
-    void doesNotRemoveALockThatWasTakenOver() {
-        {
-            const DotLock lock(_tree / "x.lock", 0);
-            _tree.write("y", "another's");
-            std::filesystem::rename(_tree / "y", _tree / "x.lock");
-        }
-        CPPUNIT_ASSERT_EQUAL("another's"s, _tree.read("x.lock"));
-    }
-
-    void letsOneInAtATime() {
-        // A stale lock at the start: all find it at once, and still only one gets it at a time.
-        _tree.write("x.lock", "2147483646:" + hostName());
-        std::atomic<int> inside = 0;
-        std::atomic<bool> collided = false;
-        std::vector<std::thread> threads;
-        for (int i = 0; i < 8; ++i) {
-            threads.emplace_back([&] {
-                for (int round = 0; round < 20; ++round) {
-                    const DotLock lock(_tree / "x.lock", 60'000);
-                    if (++inside != 1) collided = true;
-                    std::this_thread::yield();
-                    --inside;
-                }
-            });
-        }
-        for (std::thread& thread : threads) thread.join();
-        CPPUNIT_ASSERT(!collided);
     }
 };
 

@@ -69,6 +69,8 @@ std::string errorOf(const Call& call) {
                 return "NoPermission";
             case ErrorKind::Busy:
                 return "Busy";
+            case ErrorKind::WouldWait:
+                return "WouldWait";
             case ErrorKind::Limit:
                 return "Limit";
             case ErrorKind::InvalidName:
