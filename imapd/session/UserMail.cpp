@@ -245,7 +245,7 @@ std::shared_ptr<maildir::Mailbox> UserMail::open(std::string_view wireName) cons
 }
 
 std::shared_ptr<maildir::Mailbox> UserMail::open(const MailboxName& name) const {
-    return _store->open(_tree.pathOf(name), _tree.settings().root);
+    return _store->open(_tree.pathOf(name), maildir::TreePlace{_tree.settings().root, _tree.settings().layout});
 }
 
 void UserMail::forget(const MailboxName& name) const {

@@ -99,7 +99,8 @@ std::optional<struct stat> directoryAt(const std::string& path) {
 }
 
 // The cur/ of a mailbox that nothing is known of. Throws NotFound if it is proven that there is none.
-struct stat requireCur(const std::string& directory, const std::string& root) {
+struct stat requireCur(const std::string& directory, std::optional<TreePlace> tree) {
+    const std::string root = tree ? tree->root : std::string();
     if (!root.empty()) {
         if (!directoryAt(root)) throw Error(ErrorKind::Unavailable, "the root of the mail is not there", root);
     }
@@ -121,7 +122,8 @@ std::shared_ptr<Mailbox> MailStore::State::known(const std::string& directory, c
     return found->second.kept;
 }
 
-std::shared_ptr<Mailbox> MailStore::open(const std::string& directory, const std::string& root) {
+std::shared_ptr<Mailbox> MailStore::open(const std::string& directory, std::optional<TreePlace> tree) {
+    const std::string root = tree ? tree->root : std::string();
     struct stat status {};
     const bool isThere = stat((directory + "/cur").c_str(), &status) == 0 && S_ISDIR(status.st_mode);
     {
@@ -148,7 +150,9 @@ std::shared_ptr<Mailbox> MailStore::open(const std::string& directory, const std
         _state->uses.erase(found->second.use);
         _state->mailboxes.erase(found);
     }
-    auto mailbox = std::make_shared<Mailbox>(directory, _state->options, root);
+    Mailbox::Options options = _state->options;
+    options.tree = std::move(tree);
+    auto mailbox = std::make_shared<Mailbox>(directory, std::move(options), root);
     _state->uses.push_front(directory);
     _state->mailboxes[directory] = {mailbox, _state->uses.begin()};
     for (auto& each : _state->trim()) dropped.push_back(std::move(each));

@@ -320,6 +320,10 @@ void Mailbox::State::rewriteListLocked(const Snapshot& base, const std::vector<E
     goneNamesAreKnown = true;
 }
 
+UidValidity Mailbox::State::freshUidValidity() const {
+    return UidValidityFile(options.tree.value_or(TreePlace{directory})).next();
+}
+
 void Mailbox::State::advanceModSeqLocked() {
     // Without a record of each message's modseq, all of them are new at each start: the clock goes on from the time of
     // day in microseconds, which is more than one a change, and from the mark where that was set back.

@@ -28,6 +28,7 @@
 #include "maildir/mailbox/Snapshot.h"
 #include "maildir/message/MessageFile.h"
 #include "maildir/message/SevenBit.h"
+#include "maildir/names/UidValidityFile.h"
 
 namespace maildir {
 
@@ -95,6 +96,7 @@ public:
         std::function<void(const std::shared_ptr<Mailbox>&)> onWatchDue;
         std::shared_ptr<Renderings> renderings;  // null: each look at a rendering makes it
         std::shared_ptr<Columns> columns;        // null: none are kept
+        std::optional<TreePlace> tree;           // of the mailbox; nothing: it is one of its own. MailStore sets it
     };
 
     // root: of the tree that it is in; empty: the directory above. A mailbox whose root is away is not gone (Presence).

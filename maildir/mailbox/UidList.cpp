@@ -5,9 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <charconv>
-#include <ctime>
 #include <random>
 
 #include "maildir/LargePages.h"
@@ -78,17 +76,6 @@ std::optional<FileDescriptor> openList(const std::string& path, int flags) {
 }
 
 }  // namespace
-
-UidValidity freshUidValidity() {
-    static std::atomic<std::uint32_t> last{0};
-    const auto now = static_cast<std::uint32_t>(std::time(nullptr));
-    std::uint32_t previous = last.load();
-    std::uint32_t next = 0;
-    do {
-        next = std::max(previous + 1, now);
-    } while (!last.compare_exchange_weak(previous, next));
-    return UidValidity{next};
-}
 
 UidList::UidList(std::string directory) : _directory(std::move(directory)), _path(_directory + "/dovecot-uidlist") {}
 

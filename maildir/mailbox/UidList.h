@@ -136,9 +136,6 @@ inline Uid uidAfter(Uid uid) {
     return uid.value == UINT32_MAX ? uid : Uid{uid.value + 1};
 }
 
-// A UIDVALIDITY for a new list: above every one this process gave before, and the present time at least.
-UidValidity freshUidValidity();
-
 // Keywords 26 and later in a row's extension.
 KeywordSet keywordsOf(std::string_view extension);
 // The extension with its K letter set from keywords 26 and later of the set (without one if there are none).

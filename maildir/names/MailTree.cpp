@@ -16,6 +16,7 @@
 #include "maildir/names/ForeignStore.h"
 #include "maildir/names/Subscriptions.h"
 #include "maildir/names/TreeWalk.h"
+#include "maildir/names/UidValidityFile.h"
 
 namespace maildir {
 
@@ -285,6 +286,7 @@ void MailTree::remove(const MailboxName& name) const {
     if (name.isInbox()) throw Error(ErrorKind::InvalidName, "INBOX cannot be removed");
     const std::string path = pathOf(name);
     if (path == _settings.root || !exists(name)) throw Error(ErrorKind::NotFound, "no such mailbox", path);
+    noteUsedUidValidity({path});
     makeDirectoryIfMissing(_settings.root + "/tmp");
     const std::string deleted = _settings.root + "/tmp/" + std::string(deletedPrefix) + uniqueSuffix();
     if (_settings.layout == Layout::MaildirPlusPlus) {
@@ -314,6 +316,13 @@ void MailTree::moveOutOfTree(const std::string& path, const std::string& deleted
     ::rmdir(path.c_str());  // stays if there are inferiors
 }
 
+// Mailboxes are about to leave their names: what comes to one of these later must not seem to be the same.
+void MailTree::noteUsedUidValidity(const std::vector<std::string>& directories) const {
+    UidValidity highest;
+    for (const std::string& directory : directories) highest = std::max(highest, recordedUidValidity(directory));
+    UidValidityFile({_settings.root, _settings.layout}).noteUsed(highest);
+}
+
 void MailTree::rename(const MailboxName& from, const MailboxName& to) const {
     const std::string fromPath = pathOf(from);
     const std::string toPath = pathOf(to);
@@ -326,10 +335,16 @@ void MailTree::rename(const MailboxName& from, const MailboxName& to) const {
     if (!exists(from) && !hasChildren(from)) throw Error(ErrorKind::NotFound, "no such mailbox", fromPath);
     if (_settings.layout == Layout::MaildirPlusPlus) {
         const auto steps = renameSteps(from, to);
+        std::vector<std::string> left;
+        for (const auto& step : steps) left.push_back(step.first);
+        noteUsedUidValidity(left);
         createSuperiors(to);
         renameAll(steps);
         syncDirectory(_settings.root);
     } else {
+        std::vector<std::string> left{fromPath};
+        for (const std::string& below : directoriesBelow(fromPath, Layout::Fs)) left.push_back(fromPath + '/' + below);
+        noteUsedUidValidity(left);
         createSuperiors(to);
         ::rmdir(toPath.c_str());  // an empty directory there is no mailbox, and in the way
         if (!renameToFree(fromPath, toPath)) throw Error(ErrorKind::NotFound, "no such mailbox", fromPath);

@@ -107,6 +107,7 @@ private:
     // device number and the same inode is the same, mounted again; another one on the same file system has its place.
     void requireRoot() const;
     [[nodiscard]] bool isMailbox(const std::string& directory, int root) const;
+    void noteUsedUidValidity(const std::vector<std::string>& directories) const;
     void createSuperiors(const MailboxName& name) const;
     void removeLeftovers() const;
     void moveOutOfTree(const std::string& path, const std::string& deleted) const;

@@ -1,0 +1,214 @@
+#include "maildir/names/UidValidityFile.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <charconv>
+#include <cstdio>
+#include <ctime>
+
+#include "maildir/FileOps.h"
+#include "maildir/names/TreeWalk.h"
+
+namespace maildir {
+
+namespace {
+
+constexpr int lockTimeoutMs = 30'000;
+constexpr std::size_t digits = 8;
+constexpr std::uint64_t maxFileOctets = 4096;
+constexpr std::size_t maxHeaderOctets = 64 * 1024;
+// What is above can only be damage, and left no room for others.
+constexpr std::uint32_t highestBelieved = 0xFFF00000;
+// Dovecot may rename the same file at the same moment, each time to the next number.
+constexpr int maxTries = 100;
+
+std::atomic<std::uint32_t>& lastOfProcess() {
+    static std::atomic<std::uint32_t> last{0};
+    return last;
+}
+
+void raise(std::atomic<std::uint32_t>& number, std::uint32_t value) {
+    std::uint32_t present = number.load();
+    while (present < value && !number.compare_exchange_weak(present, value)) continue;
+}
+
+std::optional<std::uint32_t> hexNumber(std::string_view text) {
+    std::uint32_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
+    if (error != std::errc() || end != text.data() + text.size() || value == 0) return std::nullopt;
+    return value;
+}
+
+std::string hexDigits(std::uint32_t value) {
+    char text[digits + 1];
+    std::snprintf(text, sizeof text, "%08x", value);
+    return text;
+}
+
+std::uint32_t decimalAt(std::string_view text) {
+    std::uint32_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    return error == std::errc() ? value : 0;
+}
+
+// The first line of a file; nothing if it can't be had.
+std::optional<std::string> firstLine(const std::string& path) {
+    try {
+        const auto file = openExisting(path, O_RDONLY | O_NONBLOCK);
+        struct stat status {};
+        if (!file || ::fstat(file->get(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+        constexpr std::size_t usual = 256;
+        std::string start(usual, '\0');
+        start.resize(readAt(file->get(), 0, start, path));
+        if (start.size() == usual && start.find('\n') == std::string::npos) {
+            start.resize(maxHeaderOctets);
+            start.resize(readAt(file->get(), 0, start, path));
+        }
+        return start.substr(0, start.find('\n'));
+    } catch (const Error&) {
+        return std::nullopt;  // one that can't be read is none of ours to number
+    }
+}
+
+}  // namespace
+
+UidValidity recordedUidValidity(const std::string& mailboxDirectory) {
+    // "3 V<UIDVALIDITY> N<next> ...", or as version 1 and Courier have it: "1 <UIDVALIDITY> <next>".
+    for (const char* const name : {"/dovecot-uidlist", "/courierimapuiddb"}) {
+        const auto line = firstLine(mailboxDirectory + name);
+        if (!line) continue;
+        if (line->starts_with("1 ")) return UidValidity{decimalAt(std::string_view(*line).substr(2))};
+        const std::size_t at = line->find(" V");
+        if (line->starts_with("3 ") && at != std::string::npos)
+            return UidValidity{decimalAt(std::string_view(*line).substr(at + 2))};
+    }
+    return {};
+}
+
+UidValidityFile::UidValidityFile(TreePlace place, std::function<std::int64_t()> now)
+    : _place(std::move(place)), _path(_place.root + "/dovecot-uidvalidity"), _now(std::move(now)) {}
+
+std::int64_t UidValidityFile::presentTime() {
+    return std::time(nullptr);
+}
+
+std::string UidValidityFile::twinPath(std::uint32_t value) const {
+    return _path + "." + hexDigits(value);
+}
+
+std::vector<std::uint32_t> UidValidityFile::twins() const {
+    const std::string prefix = "dovecot-uidvalidity.";
+    std::vector<std::uint32_t> numbers;
+    for (const std::string& name : listDirectory(_place.root)) {
+        if (!name.starts_with(prefix) || name.size() != prefix.size() + digits) continue;
+        if (const auto number = hexNumber(std::string_view(name).substr(prefix.size()))) numbers.push_back(*number);
+    }
+    std::sort(numbers.begin(), numbers.end());
+    return numbers;
+}
+
+std::optional<std::uint32_t> UidValidityFile::written() const {
+    try {
+        const auto text = readFile(_path, maxFileOctets);
+        if (!text || text->size() < digits) return std::nullopt;
+        return hexNumber(std::string_view(*text).substr(0, digits));
+    } catch (const Error& error) {
+        if (error.kind() == ErrorKind::OverQuota) throw;
+        return std::nullopt;  // a directory of that name, or not to be read: the others tell
+    }
+}
+
+std::uint32_t UidValidityFile::highestInTree() const {
+    std::uint32_t highest = 0;
+    const auto add = [&highest](const std::string& directory) {
+        const std::uint32_t value = recordedUidValidity(directory).value;
+        if (value <= highestBelieved) highest = std::max(highest, value);
+    };
+    add(_place.root);
+    for (const std::string& directory : directoriesBelow(_place.root, _place.layout))
+        add(_place.root + '/' + directory);
+    return highest;
+}
+
+std::uint32_t UidValidityFile::following(std::uint32_t last) const {
+    const auto now = static_cast<std::uint32_t>(std::clamp<std::int64_t>(_now(), 1, highestBelieved));
+    return std::max(std::max(last, lastOfProcess().load()) + 1, now);
+}
+
+// The twin first: Dovecot believes it where the two differ. Both are on disk when this returns.
+void UidValidityFile::advanceTo(DotLock& lock, std::uint32_t value, const std::vector<std::uint32_t>& twins) const {
+    lock.require();
+    const std::string twin = twinPath(value);
+    if (twins.empty()) {
+        try {
+            createExclusive(twin);
+        } catch (const Error& error) {
+            if (error.kind() != ErrorKind::AlreadyExists) throw;
+        }
+    } else if (twins.back() != value && ::rename(twinPath(twins.back()).c_str(), twin.c_str()) != 0) {
+        throw Error::fromErrno("cannot rename to " + twin, twinPath(twins.back()));
+    }
+    // What is left of others is below, or damage that Dovecot would go on from.
+    for (std::size_t at = 0; at + 1 < twins.size(); ++at) ::unlink(twinPath(twins[at]).c_str());
+    replaceFile(lock, _path, hexDigits(value));
+}
+
+UidValidity UidValidityFile::next() const {
+    std::uint32_t value = 0;
+    try {
+        DotLock lock(_path + ".lock", lockTimeoutMs);
+        for (int attempt = 0; value == 0; ++attempt) {
+            const std::vector<std::uint32_t> found = twins();
+            const std::optional<std::uint32_t> last = written();
+            std::uint32_t highest = last.value_or(0) <= highestBelieved ? last.value_or(0) : 0;
+            for (const std::uint32_t each : found) {
+                if (each <= highestBelieved) highest = std::max(highest, each);
+            }
+            // Lists that were made without this file, such as Courier's, and by former versions.
+            const bool isWhole = last && found.size() == 1 && *last <= highestBelieved;
+            if (!isWhole) highest = std::max(highest, highestInTree());
+            const std::uint32_t wanted = following(highest);
+            try {
+                advanceTo(lock, wanted, found);
+                value = wanted;
+            } catch (const Error& error) {
+                // Dovecot has renamed the file at this moment.
+                if (error.kind() != ErrorKind::NotFound || attempt == maxTries) throw;
+            }
+        }
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::NoPermission) throw;
+        value = following(std::max(written().value_or(0), highestInTree()));
+    }
+    raise(lastOfProcess(), value);
+    return UidValidity{value};
+}
+
+void UidValidityFile::noteUsed(UidValidity used) const {
+    if (used.value == 0 || used.value > highestBelieved) return;
+    raise(lastOfProcess(), used.value);
+    if (written().value_or(0) >= used.value) return;
+    try {
+        DotLock lock(_path + ".lock", lockTimeoutMs);
+        for (int attempt = 0;; ++attempt) {
+            if (written().value_or(0) >= used.value) return;
+            const std::vector<std::uint32_t> found = twins();
+            std::uint32_t value = used.value;
+            if (!found.empty() && found.back() <= highestBelieved) value = std::max(value, found.back());
+            try {
+                return advanceTo(lock, value, found);
+            } catch (const Error& error) {
+                if (error.kind() != ErrorKind::NotFound || attempt == maxTries) throw;
+            }
+        }
+    } catch (const Error& error) {
+        // Nothing new will be made in such a root; and a full disk must not keep mail from being removed.
+        if (error.kind() != ErrorKind::NoPermission && error.kind() != ErrorKind::OverQuota) throw;
+    }
+}
+
+}  // namespace maildir
