@@ -37,11 +37,8 @@ DotLock::DotLock(std::string path, int timeoutMs, LockJudge& judge) : _path(std:
         removeIfAbandoned();
         if (tryAcquire()) return;
         const auto now = Clock::now();
-        const Patience::Kind patience = Patience::current();
-        if (patience == Patience::Kind::Returns)
-            throw Error(ErrorKind::WouldWait, "the lock is held by another", _path);
-        if (now >= deadline || patience == Patience::Kind::GivesUp) {
-            throw Error(ErrorKind::Busy, "the lock is held by another", _path);
+        if (Patience::current() != Patience::Kind::Waits || now >= deadline) {
+            throw Patience::error("the lock is held by another", _path);
         }
         const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - now);
         std::this_thread::sleep_for(std::min(pause, left + std::chrono::milliseconds(1)));
@@ -57,7 +54,7 @@ bool DotLock::tryAcquire() {
         throw;
     }
     // Flocked before its text is there: nobody finds our number in it while the flock is still free.
-    ::flock(_file.get(), LOCK_EX | LOCK_NB);
+    const bool isFlocked = ::flock(_file.get(), LOCK_EX | LOCK_NB) == 0;
     if (::fstat(_file.get(), &_status) != 0) {
         const Error error = Error::fromErrno("cannot stat", _path);
         ::unlink(_path.c_str());
@@ -67,8 +64,13 @@ bool DotLock::tryAcquire() {
     try {
         writeAll(_file.get(), _judge.ownText(), _path);
     } catch (const Error&) {
-        // A full disk: an empty lock still locks, and is known by its flock. Expunging, which makes room, must not
+        // A full disk: an empty lock still locks where it is known by its flock. Expunging, which makes room, must not
         // fail for it.
+        if (!isFlocked) {
+            ::unlink(_path.c_str());
+            _judge.noteReleased(_status);
+            throw;
+        }
     }
     _renewed = _judge.now();
     _judge.forget(_path);
@@ -121,7 +123,10 @@ void DotLock::renew() {
 
 DotLock::~DotLock() {
     struct stat current {};
-    if (::lstat(_path.c_str(), &current) == 0 && isSameFile(current, _status)) ::unlink(_path.c_str());
+    const bool isOurs = ::lstat(_path.c_str(), &current) == 0 && isSameFile(current, _status);
+    // One that can't be removed must not say that we hold it, who live on: without a text it is nobody's soon.
+    const bool isLeft = isOurs && ::unlink(_path.c_str()) != 0 && errno != ENOENT;
+    if (isLeft) (void)!::ftruncate(_file.get(), 0);
     _judge.noteReleased(_status);
 }
 

@@ -135,8 +135,16 @@ bool LockJudge::isAbandoned(const std::string& path, const struct stat& lock, co
         const std::lock_guard guard(_mutex);
         if (_held.contains({lock.st_dev, lock.st_ino})) return false;
     }
-    // Its maker is between two system calls, or died there; or it found the disk full, and renews it while it works.
-    if (text && text->find(':') == std::string::npos) return unchanged >= doubtfulAfter;
+    // Its maker is between two system calls, or died there. (One that found the disk full holds the flock.)
+    const auto ageOnDisk = [&]() -> std::optional<std::chrono::seconds> {
+        const auto present = _sources.fileTime(path.substr(0, path.rfind('/')));
+        if (!present) return std::nullopt;
+        return std::chrono::seconds(*present - lock.st_mtim.tv_sec);
+    };
+    constexpr std::chrono::seconds roundings{2};
+    if (text && text->find(':') == std::string::npos) {
+        return unchanged >= unfinishedAfter || ageOnDisk() > unfinishedAfter + roundings;
+    }
     const pid_t pid = localPidIn(text.value_or(""));
     if (pid == 0) return unchanged >= staleAfter;
     if (pid == ::getpid()) return true;  // of a former process with our number: ours are known
@@ -145,9 +153,7 @@ bool LockJudge::isAbandoned(const std::string& path, const struct stat& lock, co
     if (unchanged < doubtfulAfter || *life == std::chrono::seconds(0)) return false;
     // The number may have been given to another process since. Both ages are durations: that of the file by the clock
     // of its own file system, that of the process by the one that nobody sets.
-    const auto present = _sources.fileTime(path.substr(0, path.rfind('/')));
-    constexpr std::chrono::seconds roundings{2};
-    return present && std::chrono::seconds(*present - lock.st_mtim.tv_sec) > *life + roundings;
+    return ageOnDisk() > *life + roundings;
 }
 
 }  // namespace maildir

@@ -40,8 +40,9 @@ public:
 
     // Without a change for so long, the lock of a holder that can't be looked for is taken (Dovecot's limit too).
     static constexpr std::chrono::seconds staleAfter{120};
-    // So long for a lock without its whole text, whose maker died between two system calls, and for one that is older
-    // than the process whose number it has.
+    // So long for a lock without its whole text, whose maker died between two system calls.
+    static constexpr std::chrono::seconds unfinishedAfter{2};
+    // So long for one that is older than the process whose number it has.
     static constexpr std::chrono::seconds doubtfulAfter{10};
 
     explicit LockJudge(Sources sources) : _sources(std::move(sources)) {}

@@ -7,7 +7,7 @@ namespace {
 thread_local Patience::Kind mine = Patience::Kind::Waits;
 
 // About what a step of a command takes by which others are held up.
-constexpr std::chrono::milliseconds shortWork{20};
+constexpr std::chrono::milliseconds shortWork{10};
 
 }  // namespace
 
@@ -18,6 +18,10 @@ Patience::Kind Patience::current() {
 std::optional<std::chrono::milliseconds> Patience::forWork() {
     if (mine == Kind::Waits) return std::nullopt;
     return shortWork;
+}
+
+Error Patience::error(const std::string& text, const std::string& path) {
+    return Error(mine == Kind::Returns ? ErrorKind::WouldWait : ErrorKind::Busy, text, path);
 }
 
 Patience::Scope::Scope(Kind kind) : _before(mine) {

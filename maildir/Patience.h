@@ -5,6 +5,9 @@
 
 #include <chrono>
 #include <optional>
+#include <string>
+
+#include "maildir/Error.h"
 
 namespace maildir {
 
@@ -21,6 +24,8 @@ public:
     // How long the thread may be held up by another thread of the process that is at work, not waiting itself, on the
     // same mailbox: short, but worth not to be given up at once. Nothing: until it is done.
     static std::optional<std::chrono::milliseconds> forWork();
+    // What a thread that may not wait (any more) is told.
+    static Error error(const std::string& text, const std::string& path);
 
     // From here to the end of the block. Scopes of one thread nest.
     class Scope {

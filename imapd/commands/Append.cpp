@@ -44,12 +44,13 @@ Reply append(Session& session, const Append& arguments) {
     if (reception->delivery->wireOctets() == 0) return Reply::no("A message cannot be empty", "CANNOT");
     try {
         const maildir::DeliveryResult result =
-            reception->mailbox->deliver(std::move(reception->delivery), named.flags, named.keywords, internalDate);
+            reception->mailbox->deliver(*reception->delivery, named.flags, named.keywords, internalDate);
         if (session.features().rev2)
             tellOtherName(session, session.mail().resolvedNameOf(arguments.mailbox), arguments.mailbox);
         return Reply::ok("Append completed", "APPENDUID " + std::to_string(result.uidValidity.value) + ' ' +
                                                  std::to_string(result.uid.value));
     } catch (const maildir::Error& error) {
+        if (error.kind() == maildir::ErrorKind::WouldWait) throw;
         if (error.kind() != maildir::ErrorKind::NotFound) session.logFailure("APPEND", error);
         return replyToTarget(error);
     }
@@ -69,10 +70,9 @@ public:
         }
         const TimeSlice slice;
         if (!_asCame) begin(*reception);
-        std::string piece;
-        for (bool goesOn = true; goesOn; piece.clear()) {
+        for (std::string piece; !_isWritten; piece.clear()) {
             if (slice.isOver()) return Progress::Again;
-            goesOn = _rewriter->write(piece);
+            _isWritten = !_rewriter->write(piece);
             reception->delivery->write(piece);
         }
         _reply = _rewriter->isRefused() ? Reply::no(
@@ -97,6 +97,7 @@ private:
     std::unique_ptr<maildir::Delivery> _asCame;
     std::optional<maildir::MessageFile> _file;
     std::optional<maildir::BinaryRewriter> _rewriter;
+    bool _isWritten = false;  // what is left may wait for a lock, and is then run again
     std::optional<Reply> _reply;
 };
 
@@ -113,10 +114,9 @@ std::optional<Reply> appendRefusal(Session& session, const Append& arguments) {
 }
 
 std::unique_ptr<Execution> startAppend(Session& session, Arguments&& arguments) {
-    Append& command = std::get<Append>(arguments);
-    const AppendReception* const reception = session.reception();
-    if (command.isBinary && reception != nullptr) return std::make_unique<BinaryAppend>(std::move(command));
-    return finished(append(session, command));
+    Append command = std::get<Append>(std::move(arguments));
+    if (command.isBinary && session.reception() != nullptr) return std::make_unique<BinaryAppend>(std::move(command));
+    return inOneStep(std::move(command), append);
 }
 
 }  // namespace imapd

@@ -16,6 +16,7 @@ public:
         try {
             if (!_messages.remove(session.view(), slice)) return Progress::Again;
         } catch (const maildir::Error& error) {
+            if (error.kind() == maildir::ErrorKind::WouldWait) throw;
             // RFC 3501 6.4.2 knows no NO: the mailbox is left, and what could not be removed stays marked.
             session.logFailure("CLOSE", error);
         }

@@ -14,39 +14,52 @@ using maildir::Copying;
 
 namespace {
 
-Reply failed(Session& session, const maildir::Error& error) {
-    if (error.kind() != maildir::ErrorKind::NotFound) session.logFailure("COPY", error);
-    return replyToTarget(error);
-}
-
 // Prepared in short steps; then one step, a link for each message, makes all of them messages: RFC 3501 6.4.7 wants all
 // or nothing.
 class CopyExecution : public Execution {
 public:
-    CopyExecution(std::shared_ptr<maildir::Mailbox> target, std::shared_ptr<maildir::Mailbox> source,
-                  std::vector<Uid> uids)
-        : _target(std::move(target)),
-          _source(std::move(source)),
-          _goal(uids.size()),
-          _copying(*_target, *_source, std::move(uids)) {}
+    explicit CopyExecution(Copy arguments) : _arguments(std::move(arguments)) {}
 
     Progress step(Session& session) override {
         try {
-            return prepareOrCommit(session);
+            return _copying || begin(session) ? prepareOrCommit(session) : Progress::Done;
         } catch (const maildir::Error& error) {
-            _reply = failed(session, error);
+            if (error.kind() == maildir::ErrorKind::WouldWait) throw;
+            if (error.kind() != maildir::ErrorKind::NotFound) session.logFailure("COPY", error);
+            _reply = replyToTarget(error);
             return Progress::Done;
         }
     }
 
     Reply reply() override { return *_reply; }
 
-    [[nodiscard]] std::optional<Advance> advance() const override { return Advance{_copying.preparedCount(), _goal}; }
+    [[nodiscard]] std::optional<Advance> advance() const override {
+        if (!_copying) return std::nullopt;
+        return Advance{_copying->preparedCount(), _goal};
+    }
 
 private:
+    // False: there is nothing to copy, and the reply says why.
+    bool begin(Session& session) {
+        std::optional<std::vector<Uid>> uids = session.view().resolve(_arguments.set, _arguments.isUid);
+        if (!uids) {
+            _reply = Reply::bad("No message has this number");
+            return false;
+        }
+        _target = session.mail().open(_arguments.mailbox);
+        if (uids->empty()) {
+            _reply = Reply::ok("No messages to copy");  // RFC 3501 6.4.8
+            return false;
+        }
+        _source = session.view().sharedMailbox();
+        _goal = uids->size();
+        _copying.emplace(*_target, *_source, std::move(*uids));
+        return true;
+    }
+
     Progress prepareOrCommit(Session& session) {
         constexpr std::chrono::milliseconds slice(40), pause(5);
-        switch (_copying.prepare(Copying::Clock::now() + slice)) {
+        switch (_copying->prepare(Copying::Clock::now() + slice)) {
             case Copying::State::Preparing:
                 return Progress::Again;
             case Copying::State::Syncing:
@@ -57,7 +70,7 @@ private:
             case Copying::State::Ready:
                 break;
         }
-        const std::optional<maildir::CopyResult> result = _copying.commit();
+        const std::optional<maildir::CopyResult> result = _copying->commit();
         return result ? answer(*result) : Progress::Again;
     }
 
@@ -69,25 +82,17 @@ private:
         return Progress::Done;
     }
 
-    const std::shared_ptr<maildir::Mailbox> _target, _source;
-    const std::size_t _goal;
-    Copying _copying;
+    const Copy _arguments;
+    std::shared_ptr<maildir::Mailbox> _target, _source;
+    std::size_t _goal = 0;
+    std::optional<Copying> _copying;
     std::optional<Reply> _reply;
 };
 
 }  // namespace
 
-std::unique_ptr<Execution> startCopy(Session& session, Arguments&& arguments) {
-    const Copy& copy = std::get<Copy>(arguments);
-    std::optional<std::vector<Uid>> uids = session.view().resolve(copy.set, copy.isUid);
-    if (!uids) return finished(Reply::bad("No message has this number"));
-    try {
-        std::shared_ptr<maildir::Mailbox> target = session.mail().open(copy.mailbox);
-        if (uids->empty()) return finished(Reply::ok("No messages to copy"));  // RFC 3501 6.4.8
-        return std::make_unique<CopyExecution>(std::move(target), session.view().sharedMailbox(), std::move(*uids));
-    } catch (const maildir::Error& error) {
-        return finished(failed(session, error));
-    }
+std::unique_ptr<Execution> startCopy(Session&, Arguments&& arguments) {
+    return std::make_unique<CopyExecution>(std::get<Copy>(std::move(arguments)));
 }
 
 }  // namespace imapd

@@ -7,6 +7,7 @@
 #include "imapd/commands/NewName.h"
 #include "imapd/session/Session.h"
 #include "imapd/session/UserMail.h"
+#include "maildir/Patience.h"
 
 namespace imapd {
 
@@ -42,6 +43,7 @@ std::optional<Reply> createWithUses(Session& session, const MailboxName& name, c
         tree.create(name);
     } catch (const maildir::Error&) {
         try {
+            const maildir::Patience::Scope patience(maildir::Patience::Kind::GivesUp);
             tree.specialUses().remove(name);
         } catch (const maildir::Error& error) {
             session.logFailure("CREATE", error);
@@ -51,29 +53,32 @@ std::optional<Reply> createWithUses(Session& session, const MailboxName& name, c
     return std::nullopt;
 }
 
-}  // namespace
-
-std::unique_ptr<Execution> startCreate(Session& session, Arguments&& arguments) {
-    const Create& command = std::get<Create>(arguments);
+Reply create(Session& session, const Create& command) {
     const UserMail& mail = session.mail();
     const MailboxName name = mail.newNameOf(command.mailbox);
     if (const auto refusal = refusalOfNewName(session.policy(), name.levels.size(), charactersOf(name)))
-        return finished(*refusal);
-    if (name.isInbox()) return finished(Reply::no("INBOX exists always", "ALREADYEXISTS"));
-    if (mail.tree().exists(name)) return finished(Reply::no("A mailbox of this name exists already", "ALREADYEXISTS"));
+        return *refusal;
+    if (name.isInbox()) return Reply::no("INBOX exists always", "ALREADYEXISTS");
+    if (mail.tree().exists(name)) return Reply::no("A mailbox of this name exists already", "ALREADYEXISTS");
     std::vector<std::string> uses;
-    if (const auto refusal = refusalOfUses(mail, command.specialUse, uses)) return finished(*refusal);
+    if (const auto refusal = refusalOfUses(mail, command.specialUse, uses)) return *refusal;
     if (const MailboxName holder = mail.resolvedNameOf(command.mailbox); mail.tree().exists(holder)) {
-        return finished(Reply::no("This is another name of the mailbox " + mail.wireNameOf(holder), "ALREADYEXISTS"));
+        return Reply::no("This is another name of the mailbox " + mail.wireNameOf(holder), "ALREADYEXISTS");
     }
     if (uses.empty()) {
         mail.tree().specialUses().remove(name);  // of a mailbox of this name that another program removed
         mail.tree().create(name);
     } else if (const auto refusal = createWithUses(session, name, uses)) {
-        return finished(*refusal);
+        return *refusal;
     }
     tellOtherName(session, name, command.mailbox);
-    return finished(Reply::ok("CREATE completed"));
+    return Reply::ok("CREATE completed");
+}
+
+}  // namespace
+
+std::unique_ptr<Execution> startCreate(Session&, Arguments&& arguments) {
+    return inOneStep(std::get<Create>(std::move(arguments)), create);
 }
 
 }  // namespace imapd

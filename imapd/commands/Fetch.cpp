@@ -23,6 +23,16 @@ namespace {
 // leaves few marked that it never got; many enough to spare a change for each.
 constexpr std::size_t seenBatch = 32;
 
+// As far as it can be told without waiting for a lock.
+std::shared_ptr<const maildir::Snapshot> newestOf(maildir::Mailbox& mailbox) {
+    try {
+        return mailbox.refresh();
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::WouldWait) throw;
+        return mailbox.snapshot();
+    }
+}
+
 class FetchExecution : public Execution {
 public:
     FetchExecution(FetchPlan plan, const ItemFormat& format, std::vector<Uid> uids)
@@ -73,6 +83,7 @@ private:
             _message = std::make_unique<FetchedMessage>(session, _plan, _format, uid, std::move(prepared),
                                                         _marked.contains(uid.value));
         } catch (const Error& error) {
+            if (error.kind() == ErrorKind::WouldWait) --_next;
             if (error.kind() != ErrorKind::Expunged) throw;
             _someGone = true;
         } catch (const UnknownEncoding&) {
@@ -109,7 +120,7 @@ private:
         std::vector<Uid> unseen;
         try {
             // Another program may have taken \Seen away a moment ago.
-            const auto newest = view.mailbox().refresh();
+            const auto newest = newestOf(view.mailbox());
             for (std::size_t i = _next; i < end; ++i) {
                 const auto record = newest->find(_uids[i]);
                 if (record && !(*record)->flags.has(Flag::Seen)) unseen.push_back(_uids[i]);
@@ -119,6 +130,10 @@ private:
             change.flags.set(Flag::Seen);
             view.mailbox().changeFlags(unseen, change);
         } catch (const Error& error) {
+            if (error.kind() == ErrorKind::WouldWait) {
+                _markedUpTo = _next;
+                throw;
+            }
             // A mailbox that cannot be written to can still be read.
             session.logFailure("\\Seen could not be set", error);
             return;

@@ -210,6 +210,7 @@ private:
         try {
             if (!_status->step(session, slice)) return false;
         } catch (const maildir::Error& error) {
+            if (error.kind() == maildir::ErrorKind::WouldWait) throw;
             session.logFailure("LIST with STATUS", error);
         }
         _status.reset();

@@ -33,6 +33,7 @@ public:
             const Progress progress = _isByCopying ? copySome(session) : renameSome(session);
             if (progress != Progress::Done) return progress;
         } catch (const maildir::Error& error) {
+            if (error.kind() == maildir::ErrorKind::WouldWait) throw;
             session.logFailure("MOVE", error);
             _failure = replyToTarget(error);
         }
@@ -60,6 +61,7 @@ private:
     Progress copySome(Session& session) {
         constexpr std::chrono::milliseconds slice(40), pause(5);
         const auto until = Copying::Clock::now() + slice;
+        expungeCopied(session);
         while (_copying || !_batches.isOver()) {
             if (Copying::Clock::now() >= until) return Progress::Again;
             if (!_copying) beginCopying();
@@ -102,7 +104,15 @@ private:
         _copying.reset();
         _tries = 0;
         add(*result);
+        _isToExpunge = true;
+        expungeCopied(session);
+    }
+
+    // What was copied goes from the source. If that has to wait for a lock, the step that is run again begins with it.
+    void expungeCopied(Session& session) {
+        if (!_isToExpunge) return;
         (void)_source->expunge(_copied, false, session.view().viewer());
+        _isToExpunge = false;
     }
 
     void add(const CopyResult& result) {
@@ -127,6 +137,7 @@ private:
 
     const std::shared_ptr<Mailbox> _target, _source;
     const bool _isByCopying;
+    bool _isToExpunge = false;  // _copied are messages of the target, and still of the source
     Batches _batches;
     std::vector<Uid> _copied;  // that _copying is about
     int _tries = 0;

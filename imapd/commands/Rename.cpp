@@ -10,6 +10,7 @@
 #include "imapd/commands/TimeSlice.h"
 #include "imapd/session/Session.h"
 #include "imapd/session/UserMail.h"
+#include "maildir/Patience.h"
 
 namespace imapd {
 
@@ -18,11 +19,29 @@ using maildir::MailboxName;
 namespace {
 
 // RENAME INBOX moves its messages and leaves it empty; its inferiors stay (RFC 3501 6.3.5). Some messages a step: each
-// of them is in one of the two at any moment.
-class RenameInbox : public Execution {
+// of them is in one of the two at any moment. A step that had to wait for a lock goes on where it was.
+class InboxRename {
 public:
-    RenameInbox(const UserMail& mail, const MailboxName& to, std::string given)
-        : _to(to), _given(std::move(given)), _inbox(mail.open(MailboxName::inbox())), _target(mail.open(to)) {
+    // True: all is moved. False: another step is needed.
+    bool goOn(const UserMail& mail, const MailboxName& to) {
+        if (!_isCreated) {
+            mail.tree().specialUses().remove(to);  // of a mailbox of this name that another program removed
+            mail.tree().create(to);
+            _isCreated = true;
+        }
+        if (!_batches) gather(mail, to);
+        const TimeSlice slice;
+        while (!_batches->isOver()) {
+            if (slice.isOver()) return false;
+            _batches->next([this](std::span<const Uid> uids) { (void)_target->moveFrom(*_inbox, uids); });
+        }
+        return true;
+    }
+
+private:
+    void gather(const UserMail& mail, const MailboxName& to) {
+        _inbox = mail.open(MailboxName::inbox());
+        _target = mail.open(to);
         const std::shared_ptr<const maildir::Snapshot> messages = _inbox->refresh();
         std::vector<Uid> uids;
         uids.reserve(messages->size());
@@ -30,22 +49,8 @@ public:
         _batches.emplace(std::move(uids));
     }
 
-    Progress step(Session& session) override {
-        const TimeSlice slice;
-        while (!_batches->isOver()) {
-            if (slice.isOver()) return Progress::Again;
-            _batches->next([&](std::span<const Uid> uids) { (void)_target->moveFrom(*_inbox, uids); });
-        }
-        tellOtherName(session, _to, _given);
-        return Progress::Done;
-    }
-
-    Reply reply() override { return Reply::ok("RENAME completed: the messages of INBOX were moved"); }
-
-private:
-    const MailboxName _to;
-    const std::string _given;  // what the client called it
-    const std::shared_ptr<maildir::Mailbox> _inbox, _target;
+    bool _isCreated = false;
+    std::shared_ptr<maildir::Mailbox> _inbox, _target;
     std::optional<Batches> _batches;
 };
 
@@ -61,6 +66,7 @@ void renameWithUses(Session& session, const MailboxName& from, const MailboxName
     if (from != to && !tree.exists(to)) uses.beginRename(from, to);
     const auto end = [&](const MailboxName& gone) {
         try {
+            const maildir::Patience::Scope patience(maildir::Patience::Kind::GivesUp);  // it is done, and stays so
             uses.endRename(gone);
         } catch (const maildir::Error& error) {
             // What does not exist has no role, so this line too much does no harm.
@@ -76,28 +82,26 @@ void renameWithUses(Session& session, const MailboxName& from, const MailboxName
     end(from);
 }
 
-}  // namespace
-
-std::unique_ptr<Execution> startRename(Session& session, Arguments&& arguments) {
-    const Rename& command = std::get<Rename>(arguments);
+// Nothing: another step is needed.
+std::optional<Reply> rename(Session& session, const Rename& command, InboxRename& ofInbox) {
     const UserMail& mail = session.mail();
     const MailboxName from = mail.existingNameOf(command.from), to = mail.newNameOf(command.to);
     if (!session.policy().renamesAcrossHierarchy && to.levels.size() > 1) {
-        return finished(Reply::bad("The new name may not have the hierarchy delimiter in it"));
+        return Reply::bad("The new name may not have the hierarchy delimiter in it");
     }
-    if (to.isInbox()) return finished(Reply::no("INBOX exists always", "ALREADYEXISTS"));
+    if (to.isInbox()) return Reply::no("INBOX exists always", "ALREADYEXISTS");
     // A new name that means another mailbox is taken; one that means this very mailbox changes its case.
     if (const auto meant = mail.meantBy(to); meant && *meant != from && *meant != to) {
-        return finished(Reply::no("This is another name of the mailbox " + mail.wireNameOf(*meant), "ALREADYEXISTS"));
+        return Reply::no("This is another name of the mailbox " + mail.wireNameOf(*meant), "ALREADYEXISTS");
     }
     if (from.isInbox()) {
         if (const auto refusal = refusalOfNewName(session.policy(), to.levels.size(), charactersOf(to)))
-            return finished(*refusal);
-        mail.tree().specialUses().remove(to);  // of a mailbox of this name that another program removed
-        mail.tree().create(to);
-        return std::make_unique<RenameInbox>(mail, to, command.to);
+            return *refusal;
+        if (!ofInbox.goOn(mail, to)) return std::nullopt;
+        tellOtherName(session, to, command.to);
+        return Reply::ok("RENAME completed: the messages of INBOX were moved");
     }
-    if (from != to && isBelow(to, from)) return finished(Reply::no("A mailbox cannot be moved below itself", "CANNOT"));
+    if (from != to && isBelow(to, from)) return Reply::no("A mailbox cannot be moved below itself", "CANNOT");
     std::vector<MailboxName> moved;
     std::size_t deepest = from.levels.size(), longest = charactersOf(from);
     for (const maildir::MailboxEntry& entry : mail.tree().list()) {
@@ -108,11 +112,32 @@ std::unique_ptr<Execution> startRename(Session& session, Arguments&& arguments) 
     }
     const std::size_t newDepth = to.levels.size() + deepest - from.levels.size();
     const std::size_t newLength = charactersOf(to) + longest - charactersOf(from);
-    if (const auto refusal = refusalOfNewName(session.policy(), newDepth, newLength)) return finished(*refusal);
+    if (const auto refusal = refusalOfNewName(session.policy(), newDepth, newLength)) return *refusal;
     renameWithUses(session, from, to);
     for (const MailboxName& name : moved) mail.forget(name);
     tellOtherName(session, to, command.to);
-    return finished(Reply::ok("RENAME completed"));
+    return Reply::ok("RENAME completed");
+}
+
+class RenameExecution : public Execution {
+public:
+    explicit RenameExecution(Rename command) : _command(std::move(command)) {}
+    Progress step(Session& session) override {
+        _reply = rename(session, _command, _ofInbox);
+        return _reply ? Progress::Done : Progress::Again;
+    }
+    Reply reply() override { return *_reply; }
+
+private:
+    const Rename _command;
+    InboxRename _ofInbox;
+    std::optional<Reply> _reply;
+};
+
+}  // namespace
+
+std::unique_ptr<Execution> startRename(Session&, Arguments&& arguments) {
+    return std::make_unique<RenameExecution>(std::get<Rename>(std::move(arguments)));
 }
 
 }  // namespace imapd

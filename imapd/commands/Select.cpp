@@ -47,10 +47,7 @@ void tellState(Session& session, bool isReadOnly) {
     writer.status("OK", "UIDNEXT " + std::to_string(view.shown().uidNext().value), "Predicted next UID");
 }
 
-}  // namespace
-
-std::unique_ptr<Execution> startSelect(Session& session, Arguments&& arguments) {
-    const Select& command = std::get<Select>(arguments);
+Reply select(Session& session, const Select& command) {
     // Whatever becomes of this, the mailbox selected before is not any more (RFC 3501 6.3.1).
     // IMAP4rev2 is told where the news of the old one ends (RFC 9051 7.1).
     if (session.hasView() && session.features().rev2) {
@@ -58,7 +55,7 @@ std::unique_ptr<Execution> startSelect(Session& session, Arguments&& arguments) 
     }
     session.unselect();
     if (!command.parameters.empty()) {
-        return finished(Reply::bad("The parameter " + command.parameters.front().name + " is not offered"));
+        return Reply::bad("The parameter " + command.parameters.front().name + " is not offered");
     }
     const maildir::MailboxName name = session.mail().resolvedNameOf(command.mailbox);
     std::shared_ptr<maildir::Mailbox> mailbox = session.mail().open(name);
@@ -67,8 +64,14 @@ std::unique_ptr<Execution> startSelect(Session& session, Arguments&& arguments) 
     const bool isReadOnly = session.view().isReadOnly();
     tellState(session, isReadOnly);
     tellSelected(session, name, command.mailbox);
-    return finished(isReadOnly ? Reply::ok(command.isReadOnly ? "EXAMINE completed" : "SELECT completed", "READ-ONLY")
-                               : Reply::ok("SELECT completed", "READ-WRITE"));
+    return isReadOnly ? Reply::ok(command.isReadOnly ? "EXAMINE completed" : "SELECT completed", "READ-ONLY")
+                      : Reply::ok("SELECT completed", "READ-WRITE");
+}
+
+}  // namespace
+
+std::unique_ptr<Execution> startSelect(Session&, Arguments&& arguments) {
+    return inOneStep(std::get<Select>(std::move(arguments)), select);
 }
 
 }  // namespace imapd

@@ -5,21 +5,33 @@
 
 namespace imapd {
 
-std::unique_ptr<Execution> startSubscribe(Session& session, Arguments&& arguments) {
+namespace {
+
+Reply subscribe(Session& session, const Subscribe& command) {
     const UserMail& mail = session.mail();
-    mail.tree().subscribe(mail.resolvedNameOf(std::get<Subscribe>(arguments).mailbox));
-    return finished(Reply::ok("SUBSCRIBE completed"));
+    mail.tree().subscribe(mail.resolvedNameOf(command.mailbox));
+    return Reply::ok("SUBSCRIBE completed");
 }
 
-std::unique_ptr<Execution> startUnsubscribe(Session& session, Arguments&& arguments) {
+Reply unsubscribe(Session& session, const Unsubscribe& command) {
     const UserMail& mail = session.mail();
-    const maildir::MailboxName name = mail.existingNameOf(std::get<Unsubscribe>(arguments).mailbox);
+    const maildir::MailboxName name = mail.existingNameOf(command.mailbox);
     mail.tree().unsubscribe(name);
-    if (session.policy().caseSensitiveNames) return finished(Reply::ok("UNSUBSCRIBE completed"));
+    if (session.policy().caseSensitiveNames) return Reply::ok("UNSUBSCRIBE completed");
     for (const maildir::MailboxName& subscribed : mail.tree().subscriptions()) {
         if (mail.isSameName(subscribed, name)) mail.tree().unsubscribe(subscribed);
     }
-    return finished(Reply::ok("UNSUBSCRIBE completed"));
+    return Reply::ok("UNSUBSCRIBE completed");
+}
+
+}  // namespace
+
+std::unique_ptr<Execution> startSubscribe(Session&, Arguments&& arguments) {
+    return inOneStep(std::get<Subscribe>(std::move(arguments)), subscribe);
+}
+
+std::unique_ptr<Execution> startUnsubscribe(Session&, Arguments&& arguments) {
+    return inOneStep(std::get<Unsubscribe>(std::move(arguments)), unsubscribe);
 }
 
 }  // namespace imapd

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "imapd/response/Reply.h"
 
@@ -28,7 +29,9 @@ struct Advance {
 class Execution {
 public:
     virtual ~Execution() = default;
-    // Writes untagged responses by session.writer(). May throw maildir::Error: the session turns it into a NO.
+    // Writes untagged responses by session.writer(). May throw maildir::Error: the session turns it into a NO. But for
+    // WouldWait, after which the same step is run again a little later: what it did before must bear that. After the
+    // lock's time-out it is run a last time, and then gets Busy where it would have to wait.
     virtual Progress step(Session& session) = 0;
     // Valid once step() gave Done.
     virtual Reply reply() = 0;
@@ -41,5 +44,28 @@ public:
 
 // One that is done at once.
 std::unique_ptr<Execution> finished(Reply reply);
+
+// One that is done in a step, which may have to wait for a lock before it changed anything, and is then run again.
+template <class Command>
+class OneStep : public Execution {
+public:
+    using Run = Reply (*)(Session&, const Command&);
+    OneStep(Command command, Run run) : _command(std::move(command)), _run(run) {}
+    Progress step(Session& session) override {
+        _reply = _run(session, _command);
+        return Progress::Done;
+    }
+    Reply reply() override { return std::move(_reply); }
+
+private:
+    Command _command;
+    Run _run;
+    Reply _reply;
+};
+
+template <class Command>
+std::unique_ptr<Execution> inOneStep(Command command, Reply (*run)(Session&, const Command&)) {
+    return std::make_unique<OneStep<Command>>(std::move(command), run);
+}
 
 }  // namespace imapd

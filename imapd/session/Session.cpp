@@ -9,6 +9,7 @@
 #include "imapd/session/Services.h"
 #include "imapd/session/SignIn.h"
 #include "imapd/session/UserMail.h"
+#include "maildir/Patience.h"
 #include "maildir/names/NameMapper.h"
 
 namespace imapd {
@@ -50,6 +51,11 @@ std::string printable(std::string_view text, std::size_t most = longestName) {
     }
     return result;
 }
+
+// Between two tries for a lock that another has: short, so that it is had soon; growing, so that many who wait cost
+// little.
+constexpr std::chrono::milliseconds firstPause{10}, longestPause{250};
+constexpr std::chrono::seconds lockTimeout{30};
 
 class FinishedExecution : public Execution {
 public:
@@ -191,6 +197,8 @@ Wants Session::converse(std::string_view input, Output& out) {
 }
 
 Wants Session::turn(std::string_view input, Output& out) {
+    // A worker serves many: where it would have to wait, the command does.
+    const maildir::Patience::Scope patience(maildir::Patience::Kind::Returns);
     _out = &out;
     _wantsAgain = false;
     if (_backlog.empty()) {
@@ -201,6 +209,8 @@ Wants Session::turn(std::string_view input, Output& out) {
     }
     run();
     tellUnasked();
+    // Whoever would tell them was asked by now; if it can't be at the moment, the next turn is soon enough.
+    if (_newsDueAt && *_newsDueAt <= Clock::now()) _newsDueAt.reset();
     const std::string_view left = _startsTls || _closes ? std::string_view() : _reader.unconsumed();
     _backlog = maildock::Secret(left);
     _reader.dropUnconsumed();
@@ -222,6 +232,8 @@ Wants Session::wants() {
         atMost(_begun + _policy->unauthenticatedTimeout);
     else if (!_execution)
         atMost(_lastActivity + _policy->inactivityTimeout);
+    if (_lockWait) atMost(_lockWait->until);
+    if (_newsDueAt && (_execution ? _execution->wantsLines() : _policy->tellsUnasked)) atMost(*_newsDueAt);
     wants.deadline = deadline;
     return wants;
 }
@@ -273,16 +285,28 @@ bool Session::stepExecution() {
             close("TOOBIG", "The line is too long");
         }
     }
-    if (_wakeAt && *_wakeAt <= Clock::now()) _wakeAt.reset();
+    const auto now = Clock::now();
+    if (_lockWait && now < _lockWait->until) return false;
+    if (_wakeAt && *_wakeAt <= now) _wakeAt.reset();
     Progress progress = Progress::Done;
     std::optional<Reply> failed;
     try {
+        const bool isLastTry = _lockWait && now >= _lockWait->since + lockTimeout;
+        const maildir::Patience::Scope patience(isLastTry ? maildir::Patience::Kind::GivesUp
+                                                          : maildir::Patience::Kind::Returns);
         progress = _execution->step(*this);
     } catch (const BrokenResponse&) {
         throw;
+    } catch (const maildir::Error& error) {
+        if (error.kind() == maildir::ErrorKind::WouldWait) {
+            awaitLock();
+            return false;
+        }
+        failed = replyToError(std::current_exception());
     } catch (...) {
         failed = replyToError(std::current_exception());
     }
+    _lockWait.reset();
     _isWaiting = progress == Progress::Waiting;
     if (progress == Progress::Again) {
         if (const auto advance = _execution->advance()) tellAdvance(*advance);
@@ -294,6 +318,14 @@ bool Session::stepExecution() {
     _wakeAt.reset();
     finishCommand(failed ? *failed : _execution->reply());
     return true;
+}
+
+void Session::awaitLock() {
+    const auto now = Clock::now();
+    if (!_lockWait) _lockWait = LockWait{now, now, firstPause / 2};
+    _lockWait->pause = std::min(2 * _lockWait->pause, longestPause);
+    _lockWait->until = now + _lockWait->pause;
+    _isWaiting = true;
 }
 
 // RFC 9585: so that a client waits on instead of giving up.
@@ -412,6 +444,7 @@ Reply Session::replyToError(const std::exception_ptr& failure) {
 void Session::finishCommand(const Reply& reply) {
     _execution.reset();
     _reception.reset();
+    _lockWait.reset();
     _isWaiting = false;
     // What a STORE looked for before it changed anything needs no second look.
     std::optional<Reply> failed;
@@ -463,17 +496,34 @@ std::optional<Reply> Session::tellNews(bool mayExpunge, bool withUid, bool onlyI
     options.withUid = withUid || _features.rev2;  // RFC 9051 7.5.2: FETCH that was not asked for tells the UID
     options.announceExternalFlags = _policy->announceExternalFlags;
     options.existsAfterExpunge = _policy->existsAfterExpunge;
+    _newsDueAt.reset();
     try {
         ResponseWriter responses = writer();
         _view->synchronise(responses, options);
     } catch (const maildir::Error& error) {
         if (_view->mailbox().isGone()) return std::nullopt;
+        if (error.kind() == maildir::ErrorKind::WouldWait) {
+            tellKnownNews(options);
+            return std::nullopt;
+        }
         // The command itself is done; what is new will be told later.
         logFailure("cannot look for news", error);
         return replyTo(error);
     }
     _complaints.erase("cannot look for news");
     return std::nullopt;
+}
+
+// Another has a lock that a look at the disk needs: what is known is told, and the rest as soon as it can be had.
+void Session::tellKnownNews(View::SyncOptions options) {
+    _newsDueAt = Clock::now() + longestPause;
+    options.lookAtDisk = false;
+    try {
+        ResponseWriter responses = writer();
+        _view->synchronise(responses, options);
+    } catch (const maildir::Error& error) {
+        if (error.kind() != maildir::ErrorKind::WouldWait) log(std::string("cannot look for news: ") + error.what());
+    }
 }
 
 void Session::answerRefusal(const CommandReader::Refusal& refusal) {

@@ -120,6 +120,7 @@ private:
     // onlyIfShort and since: as View::SyncOptions has them. Gives the reply to what made it impossible.
     std::optional<Reply> tellNews(bool mayExpunge, bool withUid, bool onlyIfShort,
                                   std::optional<std::chrono::steady_clock::time_point> since);
+    void tellKnownNews(View::SyncOptions options);
     // BYE if the selected mailbox is gone (RFC 2180 3.3): EXPUNGEs would say that its messages were removed one by one,
     // which is not known of a mailbox that was renamed or replaced.
     void endIfGone();
@@ -128,6 +129,8 @@ private:
     void close(std::string_view code, std::string_view text);
     // Of a command that this state does not have.
     [[nodiscard]] std::optional<Reply> refusalByState(const CommandRow& row, const std::string& name) const;
+    // The step has to be run again: another has a lock.
+    void awaitLock();
     [[nodiscard]] Reply replyToError(const std::exception_ptr& failure);
     [[nodiscard]] ParserOptions parserOptions() const;
     [[nodiscard]] Wants turn(std::string_view input, Output& out);
@@ -161,6 +164,12 @@ private:
     std::chrono::steady_clock::time_point _begun, _lastActivity;
     std::chrono::steady_clock::time_point _commandBegan, _toldAdvance;
     std::optional<std::chrono::steady_clock::time_point> _wakeAt;
+    struct LockWait {
+        std::chrono::steady_clock::time_point since, until;  // since the first try; until the next one
+        std::chrono::milliseconds pause{};
+    };
+    std::optional<LockWait> _lockWait;                                // of the step to be run again
+    std::optional<std::chrono::steady_clock::time_point> _newsDueAt;  // that a lock kept from being looked for
 };
 
 }  // namespace imapd

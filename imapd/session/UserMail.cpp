@@ -57,10 +57,13 @@ bool UserMail::prepare() {
         if (!use.autocreate || holderOf(use.attribute, recorded, clientNames())) continue;
         const MailboxName name = configuredName(use.mailbox);
         try {
-            _tree.create(name);
             _tree.subscribe(name);
+            _tree.create(name);
         } catch (const Error& error) {
-            if (error.kind() != ErrorKind::AlreadyExists) throw;  // another session was first
+            // Another session was first; or has a lock, so that it is made at the next sign-in.
+            const bool isLeftOut = error.kind() == ErrorKind::AlreadyExists || error.kind() == ErrorKind::WouldWait ||
+                                   error.kind() == ErrorKind::Busy;
+            if (!isLeftOut) throw;
         }
     }
     return isNew;

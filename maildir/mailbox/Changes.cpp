@@ -139,7 +139,7 @@ std::vector<Uid> Mailbox::State::changeFlagsLocked(const std::vector<Uid>& uids,
 }
 
 FlagChangeResult Mailbox::changeFlags(std::span<const Uid> uids, const FlagChange& change) {
-    const std::lock_guard lock(_state->writer);
+    const State::WriterLock lock(*_state);
     _state->catchUpWithEventsLocked();
     // Where every index is taken another program may give one to another keyword: not while the list is ours.
     std::optional<State::ListLock> whileNamed;
@@ -201,7 +201,7 @@ bool Mailbox::State::removeMessageLocked(const Folders& folders, const RecordRef
 }
 
 std::vector<Uid> Mailbox::expunge(std::span<const Uid> uids, bool onlyIfDeleted, const Viewer* asker) {
-    const std::lock_guard lock(_state->writer);
+    const State::WriterLock lock(*_state);
     _state->catchUpLocked();
     std::vector<Uid> removed, todo = ascending(uids);
     for (int attempt = 0; attempt < _state->maxTries() && !todo.empty(); ++attempt) {

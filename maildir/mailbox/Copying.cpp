@@ -257,7 +257,7 @@ std::optional<CopyResult> Copying::commit() {
     _from = _source.snapshot();
     CopyResult result;
     result.someExpunged = true;
-    const std::lock_guard lock(state.writer);
+    const Mailbox::State::WriterLock lock(state);
     state.prepareLocked();
     const Mailbox::State::ListLock listLock(state);
     std::vector<Uid> uids;

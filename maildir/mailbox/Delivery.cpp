@@ -12,6 +12,7 @@
 
 #include <algorithm>
 
+#include "maildir/Patience.h"
 #include "maildir/mailbox/FileName.h"
 #include "maildir/mailbox/MailboxState.h"
 
@@ -23,7 +24,7 @@ struct Delivery::State {
     std::string buffer;
     std::uint64_t storedOctets = 0, wireOctets = 0, takenOctets = 0;
     char last = 0, beforeLast = 0;  // of the octets taken; a CR at the end is held back
-    bool isDelivered = false, isRemoved = false;
+    bool isDelivered = false, isRemoved = false, isFinished = false;
 
     void put(std::string_view octets) {
         buffer.append(octets);
@@ -120,6 +121,7 @@ void setModificationTime(int fd, std::int64_t seconds, const std::string& path) 
 }  // namespace
 
 void Delivery::State::finish(std::optional<std::int64_t> internalDate) {
+    if (isFinished) return;
     if (last == '\r') {
         put("\r");
         ++wireOctets;
@@ -128,6 +130,7 @@ void Delivery::State::finish(std::optional<std::int64_t> internalDate) {
     flush();
     if (internalDate) setModificationTime(file.get(), *internalDate, path);
     if (fsync(file.get()) != 0) throw Error::fromErrno("cannot sync", path);
+    isFinished = true;
 }
 
 // A delivery while its thread waits for the writer's lock; what became of it is guarded by that.
@@ -198,6 +201,34 @@ void Mailbox::State::commitArrivedLocked(std::span<Arrival* const> taken) {
     publishEditsLocked({}, added);
 }
 
+namespace {
+
+bool isWait(const std::exception_ptr& failure) {
+    try {
+        std::rethrow_exception(failure);
+    } catch (const Error& error) {
+        return error.kind() == ErrorKind::WouldWait;
+    } catch (...) {
+        return false;
+    }
+}
+
+}  // namespace
+
+bool Mailbox::State::awaitTurn(Arrival& arrival) {
+    const std::optional<std::chrono::milliseconds> most = Patience::forWork();
+    if (!most || !writer.try_lock_for(*most)) {
+        if (most) {
+            const std::lock_guard lock(arrivalsMutex);
+            if (std::erase(arrivals, &arrival) > 0) throw Patience::error("others deliver into the mailbox", directory);
+        }
+        writer.lock();  // or else whoever has taken the arrival along is about to be done
+    }
+    if (!arrival.isSettled) return true;
+    writer.unlock();
+    return false;
+}
+
 void Mailbox::State::settleArrivalsLocked() {
     std::vector<Arrival*> taken;
     {
@@ -212,25 +243,29 @@ void Mailbox::State::settleArrivalsLocked() {
     }
     for (Arrival* const arrival : taken) {
         if (!arrival->message.isDelivered && !arrival->failure) arrival->failure = failure;
-        if (arrival->failure) arrival->message.remove();  // before anybody looks at the folder
+        // Before anybody looks at the folder. What had to wait is in tmp/ as it was.
+        if (arrival->failure && !isWait(arrival->failure)) arrival->message.remove();
         arrival->isSettled = true;
     }
 }
 
-DeliveryResult Mailbox::deliver(std::unique_ptr<Delivery> delivery, FlagSet flags,
-                                const std::vector<std::string>& keywordNames,
+DeliveryResult Mailbox::deliver(Delivery& delivery, FlagSet flags, const std::vector<std::string>& keywordNames,
                                 std::optional<std::int64_t> internalDate) {
-    delivery->_state->finish(internalDate);
-    State::Arrival arrival{*delivery->_state, flags, keywordNames};
+    delivery._state->finish(internalDate);
+    State::Arrival arrival{*delivery._state, flags, keywordNames};
     {
         const std::lock_guard lock(_state->arrivalsMutex);
         _state->arrivals.push_back(&arrival);
     }
-    {
-        // Whoever had the lock before has settled this one as well, if it waited then.
-        const std::lock_guard lock(_state->writer);
-        if (!arrival.isSettled) _state->settleArrivalsLocked();
+    // Whoever had the lock before has settled this one as well, if it waited then.
+    if (_state->awaitTurn(arrival)) {
+        const std::lock_guard lock(_state->writer, std::adopt_lock);
+        // Others whose deliveries are taken along may still try again, though this one may not.
+        const bool mayWait = Patience::current() == Patience::Kind::Waits;
+        const Patience::Scope patience(mayWait ? Patience::Kind::Waits : Patience::Kind::Returns);
+        _state->settleArrivalsLocked();
     }
+    if (arrival.failure && isWait(arrival.failure)) throw Patience::error("a lock is held by another", directory());
     if (arrival.failure) std::rethrow_exception(arrival.failure);
     return arrival.result;
 }

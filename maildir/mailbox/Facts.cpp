@@ -28,7 +28,7 @@ MessageFile Mailbox::open(Uid uid) {
                 const struct stat& status = opened->status;
                 MessageFile message(std::move(opened->file), path, status);
                 if (!record || _state->isRemembered(_state->keyOf(uid), message, status)) return message;
-                const std::lock_guard lock(_state->writer);
+                const State::WriterLock lock(*_state);
                 _state->requireLocked();
                 _state->replaceRewrittenLocked(uid, status);
                 continue;
@@ -55,7 +55,7 @@ bool Mailbox::findAgain(Uid uid) {
     // Renamed by another program: events tell where to, or else a look at the directories.
     std::shared_ptr<const Snapshot> after = refresh();
     if (!place.empty() && placeOf(after->find(uid)) == place) {
-        const std::lock_guard lock(_state->writer);
+        const State::WriterLock lock(*_state);
         if (_state->published() == after) _state->lookAtAllLocked();
         after = _state->published();
     }

@@ -94,7 +94,16 @@ void Mailbox::State::noteWatchedLocked(bool isTold) {
 void Mailbox::State::finishWatchingLocked() {
     if (!isWatchDue) return;
     watchLocked();
-    if (timesChangedLocked()) lookAtAllLocked();
+    lookAtGapLocked();
+}
+
+void Mailbox::State::lookAtGapLocked() {
+    try {
+        if (timesChangedLocked()) lookAtAllLocked();
+    } catch (...) {
+        feed->noteOverflow();  // no event tells of it: it is still to be seen
+        throw;
+    }
 }
 
 void Mailbox::State::prepareLocked() {
@@ -106,6 +115,7 @@ void Mailbox::State::prepareLocked() {
 void Mailbox::State::loadLocked() {
     if (isLoaded) return;
     requireLocked();
+    if (listIsHeld) const ListLock probe(*this);
     presence.remember();
     (void)mendLocked(true);  // some programs make cur/ alone; a maildir has all three
     hasOwnClock = options.watcher->fileSystemOf(directory).isLocal;
@@ -187,13 +197,21 @@ void Mailbox::State::catchUpWithEventsLocked() {
     if (!isWatched) return;
     const auto began = std::chrono::steady_clock::now();
     options.watcher->drain();
-    if (!isAsKnown()) refreshLocked();
+    try {
+        if (!isAsKnown()) refreshLocked();
+    } catch (const Error& error) {
+        // Others have what is needed to give UIDs to new messages. Those that are known can be changed meanwhile.
+        if (error.kind() != ErrorKind::WouldWait) throw;
+        return;
+    }
     lookedAt = began;
 }
 
 void Mailbox::State::lookAtAllLocked() {
     requireInPlaceLocked();
     (void)mendLocked(false);
+    std::optional<ListLock> heldBefore;
+    if (listIsHeld) heldBefore.emplace(*this);
     takeKeywordsLocked(keywordFile.load());
     absorbListLocked();
     Findings findings = lookLocked();

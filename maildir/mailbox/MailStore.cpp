@@ -99,8 +99,7 @@ std::optional<struct stat> directoryAt(const std::string& path) {
 }
 
 // The cur/ of a mailbox that nothing is known of. Throws NotFound if it is proven that there is none.
-struct stat requireCur(const std::string& directory, std::optional<TreePlace> tree) {
-    const std::string root = tree ? tree->root : std::string();
+struct stat requireCur(const std::string& directory, const std::string& root) {
     if (!root.empty()) {
         if (!directoryAt(root)) throw Error(ErrorKind::Unavailable, "the root of the mail is not there", root);
     }

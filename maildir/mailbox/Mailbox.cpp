@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <ctime>
 
+#include "maildir/Patience.h"
 #include "maildir/mailbox/FileName.h"
 #include "maildir/mailbox/MailboxState.h"
 
@@ -154,9 +155,23 @@ Uid Mailbox::State::nextUidLocked(std::size_t messages) {
     throw Error(ErrorKind::Busy, "the mailbox's UIDs were used up, and it has a new UIDVALIDITY", directory);
 }
 
+Mailbox::State::WriterLock::WriterLock(State& state) : _state(state) {
+    const std::optional<std::chrono::milliseconds> most = Patience::forWork();
+    if (!most)
+        _state.writer.lock();
+    else if (!_state.writer.try_lock_for(*most))
+        throw Patience::error("others are changing the mailbox", state.directory);
+}
+
 Mailbox::State::ListLock::ListLock(State& state) : _state(state) {
     if (_state.list.lock() != nullptr) return;
-    _lock.emplace(_state.list.lockPath(), _state.options.lockTimeoutMs);
+    try {
+        _lock.emplace(_state.list.lockPath(), _state.options.lockTimeoutMs);
+    } catch (const Error& error) {
+        _state.listIsHeld = error.kind() == ErrorKind::WouldWait;
+        throw;
+    }
+    _state.listIsHeld = false;
     _state.list.setLock(&*_lock);
 }
 
@@ -503,11 +518,12 @@ std::shared_ptr<const Snapshot> Mailbox::refresh() {
     }
     if (_state->isAsKnown() && _state->presence.isInPlace()) return _state->published();
     {
-        const std::lock_guard lock(_state->writer);
+        const State::WriterLock lock(*_state);
         try {
             _state->refreshLocked();
             _state->troubleIsOverLocked();
         } catch (const Error& error) {
+            if (error.kind() == ErrorKind::WouldWait) throw;  // it is not looked at yet, and nothing is wrong with it
             throw _state->toldLocked(error);
         }
     }
@@ -526,18 +542,20 @@ void Mailbox::finishWatching() {
         const FileIdentity::Scope scope(state.identity);
         // Outside the writer's lock, since it takes a while in a large mailbox.
         const bool isTold = state.options.watcher->watch(state.directory, state.feed);
-        const std::lock_guard lock(state.writer);
+        // Whoever uses the mailbox would wait for this thread.
+        const Patience::Scope patience(Patience::Kind::Returns);
+        const State::WriterLock lock(state);
         if (!state.isWatchDue) return;  // somebody was quicker
         if (!isTold && !state.presence.isInPlace()) return;
         state.noteWatchedLocked(isTold);
-        if (state.timesChangedLocked()) state.lookAtAllLocked();
+        state.lookAtGapLocked();
     } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): whoever uses the mailbox is told
     }
 }
 
 std::vector<Uid> Mailbox::claimRecent() {
     if (_state->published()->recentUnclaimed() == 0) return {};
-    const std::lock_guard lock(_state->writer);
+    const State::WriterLock lock(*_state);
     _state->prepareLocked();
     const std::shared_ptr<const Snapshot> snapshot = _state->published();
     const Folders folders(_state->directory, snapshot->recentUnclaimed());

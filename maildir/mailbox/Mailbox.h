@@ -126,9 +126,14 @@ public:
 
     // A message being received: streamed to a file in tmp/.
     std::unique_ptr<Delivery> beginDelivery();
-    // Durable when it returns. internalDate: seconds since the epoch, else now.
-    DeliveryResult deliver(std::unique_ptr<Delivery> delivery, FlagSet flags, const std::vector<std::string>& keywords,
+    // Durable when it returns. internalDate: seconds since the epoch, else now. After WouldWait the delivery is as it
+    // was, to be delivered again with the same arguments; after other errors it is gone.
+    DeliveryResult deliver(Delivery& delivery, FlagSet flags, const std::vector<std::string>& keywords,
                            std::optional<std::int64_t> internalDate);
+    DeliveryResult deliver(const std::unique_ptr<Delivery>& delivery, FlagSet flags,
+                           const std::vector<std::string>& keywords, std::optional<std::int64_t> internalDate) {
+        return deliver(*delivery, flags, keywords, internalDate);
+    }
 
     // Copies into this mailbox (flags, keywords and INTERNALDATE kept): all or nothing. Durable when it returns. Takes
     // as long as it takes: Copying does the same step by step.

@@ -153,7 +153,7 @@ struct Mailbox::State {
     std::atomic<int> movesAway{0};
 
     // --- the writer's: all that follows needs `writer` held
-    std::mutex writer;
+    std::timed_mutex writer;
     UidList list;
     KeywordFile keywordFile;
     std::shared_ptr<const KeywordTable> keywords;
@@ -195,6 +195,22 @@ struct Mailbox::State {
     void writeMore(StoredMailbox& stored, const Snapshot& snapshot, Saved& target);
     void writeChunks(StoredMailbox& stored, const Snapshot& snapshot, const Saved& from, Saved& target) const;
     [[nodiscard]] bool isWorthANewFile(const Snapshot& snapshot);
+
+    // Holds the writer's mutex. Another thread that is at work is waited for as the thread's Patience has it: throws
+    // WouldWait, Busy.
+    class WriterLock {
+    public:
+        explicit WriterLock(State& state);
+        ~WriterLock() { _state.writer.unlock(); }
+        WriterLock(const WriterLock&) = delete;
+        WriterLock& operator=(const WriterLock&) = delete;
+
+    private:
+        State& _state;
+    };
+    // The list's lock was held by another when it was wanted last: whoever tries again asks for it first, before a look
+    // at large directories that would lead to it only.
+    bool listIsHeld = false;
 
     // Holds dovecot-uidlist.lock; only the outermost of several takes it.
     class ListLock {
@@ -238,6 +254,8 @@ struct Mailbox::State {
     void noteWatchedLocked(bool isTold);  // what watch() gave
     // Watches if that is still due, and looks at what happened before.
     void finishWatchingLocked();
+    // What happened before it was watched.
+    void lookAtGapLocked();
     void refreshLocked();
     void refreshUnwatchedLocked();
     // Before we change anything: loaded, there, and watched, so that our own changes need no look.
@@ -389,6 +407,9 @@ struct Mailbox::State {
     std::vector<Arrival*> arrivals;  // that nobody has taken to settle; guarded by arrivalsMutex
     // Makes messages of all that wait, or says in each why it is none.
     void settleArrivalsLocked();
+    // Waits for the writer's lock; true: it is this thread's. False: another has settled the arrival meanwhile. Throws
+    // WouldWait, Busy; then nobody has the arrival any more.
+    bool awaitTurn(Arrival& arrival);
     void commitArrivedLocked(std::span<Arrival* const> taken);
     // Gives the file its name. Its UID will be `uid`.
     [[nodiscard]] Edit placeArrivalLocked(const Arrival& arrival, Uid uid);

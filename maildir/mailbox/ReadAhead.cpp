@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "maildir/Patience.h"
+
 namespace maildir {
 
 ReadAhead::ReadAhead(std::size_t threads) {
@@ -86,6 +88,7 @@ void ReadAhead::run() {
         lock.unlock();
         try {
             const FileIdentity::Scope scope(job->identity);
+            const Patience::Scope patience(Patience::Kind::Returns);
             prepare(*job, batch);
         } catch (const Error&) {  // NOLINT(bugprone-empty-catch): the reader has to do it
         }

@@ -10,6 +10,7 @@
 #include <ctime>
 
 #include "maildir/FileTimes.h"
+#include "maildir/Patience.h"
 #include "maildir/mailbox/MailboxState.h"
 
 namespace maildir {
@@ -59,6 +60,7 @@ timespec timeOf(const FolderState& folder) {
 
 bool Mailbox::State::restoreLocked(bool& isUpToDate) {
     if (!options.cache) return false;
+    saved = {};  // of a try that had to wait for a lock
     const std::shared_ptr<CacheFile> file = options.cache->open(directory);
     if (!file) return false;
     std::optional<StoredMailbox> stored = decodeStored(file->root());
@@ -226,7 +228,9 @@ void Mailbox::save(bool isLast) {
     std::shared_ptr<const Snapshot> snapshot;
     try {
         const FileIdentity::Scope scope(state.identity);
-        const std::lock_guard lock(state.writer);
+        // What needs a lock that another holds is saved later.
+        const Patience::Scope patience(Patience::Kind::Returns);
+        const State::WriterLock lock(state);
         if (state.isSaving || state.isGone || !state.isLoaded) return;
         state.savedAt = steadyMilliseconds();
         stored = state.captureLocked(isLast);

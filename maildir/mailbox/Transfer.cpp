@@ -113,18 +113,32 @@ CopyResult Mailbox::moveFrom(Mailbox& source, std::span<const Uid> uids, const V
     std::vector<Uid> todo(uids.begin(), uids.end());
     for (int attempt = 0; attempt < maxTries && !todo.empty(); ++attempt) {
         std::vector<Uid> missing;
-        const CopyResult moved = moveOnce(source, todo, asker, missing);
+        CopyResult moved;
+        try {
+            moved = moveOnce(source, todo, asker, missing);
+        } catch (const Error& error) {
+            if (error.kind() != ErrorKind::WouldWait || result.source.empty()) throw;
+            result.someExpunged = true;  // as below
+            return result;
+        }
         if (!moved.source.empty()) source.noteMovedAway(moved.source);
         result.targetUidValidity = moved.targetUidValidity;
         result.source.insert(result.source.end(), moved.source.begin(), moved.source.end());
         result.target.insert(result.target.end(), moved.target.begin(), moved.target.end());
         result.someExpunged = result.someExpunged || moved.someExpunged;
         todo.clear();
-        for (const Uid uid : missing) {
-            if (source.findAgain(uid))
-                todo.push_back(uid);
-            else
-                result.someExpunged = true;
+        try {
+            for (const Uid uid : missing) {
+                if (source.findAgain(uid))
+                    todo.push_back(uid);
+                else
+                    result.someExpunged = true;
+            }
+        } catch (const Error& error) {
+            // What was moved is told; the others stay where they are, under names that another program gave them.
+            if (error.kind() != ErrorKind::WouldWait || result.source.empty()) throw;
+            result.someExpunged = true;
+            return result;
         }
     }
     if (!todo.empty()) throw Error(ErrorKind::Busy, "another program keeps renaming a message", source.directory());
@@ -157,7 +171,7 @@ CopyResult Mailbox::moveOnce(Mailbox& source, std::span<const Uid> uids, const V
     const std::shared_ptr<const Snapshot> from = source._state->published();
     const bool isShown = source._state->feed->isShownBesides(asker);
     const Folders sources(source.directory(), uids.size()), folders(directory(), uids.size());
-    const std::lock_guard lock(_state->writer);
+    const State::WriterLock lock(*_state);
     _state->prepareLocked();
     CopyResult result;
     Placement placement;

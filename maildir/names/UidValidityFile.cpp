@@ -181,7 +181,8 @@ UidValidity UidValidityFile::next() const {
             }
         }
     } catch (const Error& error) {
-        if (error.kind() != ErrorKind::NoPermission) throw;
+        // On a full disk nothing can begin anew that would stay either: what is shown meanwhile needs a number too.
+        if (error.kind() != ErrorKind::NoPermission && error.kind() != ErrorKind::OverQuota) throw;
         value = following(std::max(written().value_or(0), highestInTree()));
     }
     raise(lastOfProcess(), value);

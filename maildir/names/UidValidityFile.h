@@ -35,8 +35,8 @@ public:
     static std::int64_t presentTime();
 
     // One that no mailbox of the tree had before: above the present time and all that was given. Durable on return,
-    // unless the root may not be written to: then it is above all that this process gave and the tree has. Throws Busy,
-    // WouldWait, OverQuota, Io.
+    // unless the root can't be written to (rights, a full disk): then it is above all that this process gave and the
+    // tree has. Throws Busy, WouldWait, Io.
     [[nodiscard]] UidValidity next() const;
 
     // A mailbox with this one leaves its name: no new one of the name may get it again. Throws as next().

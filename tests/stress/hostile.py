@@ -452,4 +452,5 @@ def arguments(parser):
     parser.add_argument("--slack", type=int, default=1, help="times and memory may be so many times as large")
 
 
-stress_test.main("hostile", tests, arguments)
+if __name__ == "__main__":
+    stress_test.main("hostile", tests, arguments)
