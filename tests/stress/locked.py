@@ -54,7 +54,7 @@ def deliver(server, folder, number):
     os.rename(path, os.path.join(folder, "new", name))
 
 
-def begin(server, number):
+def begin(server, number, word="new"):
     """A session that is about to need the lock: the client and what it will send."""
     client = server.connect("victim", timeout=120)
     kind = number % 5
@@ -65,7 +65,7 @@ def begin(server, number):
         return client, ("COPY", "1:2", WHERE)
     if kind == 2:
         client.select(WHERE)
-        return client, ("STORE", "1:2", "+FLAGS", [f"new{number}"])
+        return client, ("STORE", "1:2", "+FLAGS", [f"{word}{number}"])
     if kind == 3:
         return client, ("SELECT", WHERE)
     client.select("INBOX")
@@ -170,7 +170,7 @@ def news_come_later(server, counter):
 
 def refused_after_the_timeout(server, counter, slack):
     folder, inbox = os.path.join(server.maildir("victim"), "." + WHERE), server.maildir("victim")
-    sessions = [begin(server, number) for number in range(5)]
+    sessions = [begin(server, number, "late") for number in range(5)]
     deliver(server, folder, 3)
 
     def state():
@@ -191,7 +191,7 @@ def refused_after_the_timeout(server, counter, slack):
     watch_others(server, counter, slack, "a lock that stays", hold)
     print("# " + ", ".join(f"{command[0]} {seconds:.1f} s" for (_, command), seconds in zip(sessions, times)))
     for (client, command), result in zip(sessions, results):
-        counter.check(f"{command[0]} is refused with NO [INUSE]", result.status == "NO" and result.code_is("INUSE"),
+        counter.check(f"{command[0]} is refused with NO [INUSE]", result.status == "NO" and result.code_is(b"INUSE"),
                       repr(result))
     counter.check("after the time-out, and not much later",
                   all(TIMEOUT_SECONDS - 1 < seconds < TIMEOUT_SECONDS + 5 * slack for seconds in times), repr(times))

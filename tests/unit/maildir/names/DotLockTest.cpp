@@ -307,6 +307,7 @@ public:
     void letsOneInAtATime() {
         // A stale lock at the start: all find it at once, and still only one gets it at a time.
         _life.reset();
+        _fileTime = ::time(nullptr);  // locks that are made now are not old
         _tree.write("x.lock", "77:here");
         std::atomic<int> inside = 0;
         std::atomic<bool> collided = false;

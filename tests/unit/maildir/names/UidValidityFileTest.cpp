@@ -206,7 +206,9 @@ public:
     void remembersWhatLeavesItsName() {
         for (const Layout layout : {Layout::MaildirPlusPlus, Layout::Fs}) {
             TreeSettings settings;
-            settings.root = _tree / (layout == Layout::Fs ? "fs" : "plus");
+            const std::string root = layout == Layout::Fs ? "fs" : "plus";
+            _tree.makeMaildir(root);
+            settings.root = _tree / root;
             settings.layout = layout;
             const MailTree tree(settings);
             const MailboxName work{{"Work"}}, other{{"Other"}}, inner{{"Other", "Inner"}};
