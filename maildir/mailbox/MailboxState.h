@@ -230,7 +230,7 @@ struct Mailbox::State {
     std::atomic<bool> isTroubled{false};
     std::string complaint;  // the last that the log was told, until it is over
     std::optional<std::chrono::steady_clock::time_point> partsMissingSince;
-    ino_t newInode = 0;          // of new/ at the last look
+    ino_t newInode = 0;  // of new/ at the last look
     // For loops over many messages under the list's lock: others see that its holder works.
     void renewListLocked() const {
         if (list.lock() != nullptr) list.lock()->renew();

@@ -87,7 +87,7 @@ public:
         const std::string before = _maildir.uidList();
         const std::vector<UidRow> rows{{Uid{2}, {}, "b"}};
         const std::string missing = _maildir.path + "/none";
-        CPPUNIT_ASSERT(kindOf([&] { list.append(rows, std::span(&missing, 1)); }) == ErrorKind::NotFound);
+        CPPUNIT_ASSERT(kindOf([&] { list.append(rows, std::span(&missing, 1)); }) == ErrorKind::Unavailable);
         CPPUNIT_ASSERT_EQUAL(before, _maildir.uidList());
     }
 
@@ -102,7 +102,7 @@ public:
             steal();
             std::ofstream(_maildir.path + "/dovecot-uidlist", std::ios::app) << "2 :other\n";
         };
-        CPPUNIT_ASSERT(kindOf([&] { list.append(rows, std::span(&missing, 1)); }) == ErrorKind::NotFound);
+        CPPUNIT_ASSERT(kindOf([&] { list.append(rows, std::span(&missing, 1)); }) == ErrorKind::Unavailable);
         CPPUNIT_ASSERT(_maildir.uidList().find("2 :other\n") != std::string::npos);
         CPPUNIT_ASSERT(list.isDamaged());
     }

@@ -236,17 +236,18 @@ public:
     }
 
     void makesNoNewTreeForOneThatIsAway() {
+        const TreePlace tree{_root};
         MailStore store(_watching.options(), 100000);
         CPPUNIT_ASSERT(!kindOf([&] { store.requireRoot(_root); }));
-        store.open(_maildir.path, _root)->refresh();
+        store.open(_maildir.path, tree)->refresh();
         CPPUNIT_ASSERT(!kindOf([&] { store.requireRoot(_root); }));
         std::filesystem::rename(_root, _away);
         CPPUNIT_ASSERT(kindOf([&] { store.requireRoot(_root); }) == ErrorKind::Unavailable);
-        CPPUNIT_ASSERT(kindOf([&] { (void)store.open(_maildir.path, _root); }) == ErrorKind::Unavailable);
-        CPPUNIT_ASSERT(kindOf([&] { (void)store.open(_root + "/.Never", _root); }) == ErrorKind::Unavailable);
+        CPPUNIT_ASSERT(kindOf([&] { (void)store.open(_maildir.path, tree); }) == ErrorKind::Unavailable);
+        CPPUNIT_ASSERT(kindOf([&] { (void)store.open(_root + "/.Never", tree); }) == ErrorKind::Unavailable);
         mkdir(_root.c_str(), 0700);  // the admin says that it is meant to be empty
         CPPUNIT_ASSERT(!kindOf([&] { store.requireRoot(_root); }));
-        CPPUNIT_ASSERT(kindOf([&] { (void)store.open(_root + "/.Never", _root); }) == ErrorKind::NotFound);
+        CPPUNIT_ASSERT(kindOf([&] { (void)store.open(_root + "/.Never", tree); }) == ErrorKind::NotFound);
     }
 
     void keepsAListThatIsNotRead() {

@@ -84,7 +84,7 @@ public:
             CPPUNIT_ASSERT(lock.stillMine());
         }
         CPPUNIT_ASSERT(!_tree.has("x.lock"));
-        CPPUNIT_ASSERT_EQUAL("NotFound"s, errorOf([&] { const DotLock lock(_tree / "none/x.lock", 0); }));
+        CPPUNIT_ASSERT_EQUAL("Unavailable"s, errorOf([&] { const DotLock lock(_tree / "none/x.lock", 0); }));
     }
 
     void keepsOthersOut() {
