@@ -16,6 +16,8 @@ namespace maildir {
 namespace {
 
 constexpr std::size_t readOctets = 64 * 1024;
+// Of text and patterns together, looked through by one step.
+constexpr std::size_t patternOctets = 1024 * 1024;
 // A header field that is longer is searched in pieces of this size.
 constexpr std::size_t maxFieldOctets = 1024 * 1024;
 
@@ -91,12 +93,13 @@ private:
     std::uint64_t _position = 0, _storedLeft = 0;
 };
 
-// One message being searched: which patterns were found so far, and the end of the text that was looked through, in
-// which the start of a pattern may stand.
-class BodySearch {
+// Which patterns were found so far, the places that are still to be looked at, and the end of the text that was looked
+// through, in which the start of a pattern may stand.
+class MessageSearch::State {
 public:
-    BodySearch(const MessageFile& file, LineEndings lineEndings, const std::vector<const SearchPattern*>& patterns)
-        : _file(file), _lineEndings(lineEndings), _patterns(patterns), _found(patterns.size(), false) {
+    State(const MessageFile& file, const Structure& structure, const std::vector<const SearchPattern*>& patterns,
+          bool withHeaders)
+        : _file(file), _lineEndings(structure.lineEndings), _patterns(patterns), _found(patterns.size(), false) {
         for (std::size_t i = 0; i < patterns.size(); ++i) {
             const std::string& folded = patterns[i]->_folded;
             _found[i] = folded.empty();
@@ -108,35 +111,79 @@ public:
             _needsFields = _needsFields || inField.find(':') != std::string::npos || inField.starts_with(' ');
         }
         countMissing();
+        _nextPattern = _patterns.size();
+        if (withHeaders) addHeader(structure.root.header);
+        addBodies(structure.root, withHeaders);
     }
 
-    [[nodiscard]] bool isDone() const { return _missing == 0; }
-    std::vector<bool> take() { return std::move(_found); }
-
-    // withPartHeaders: the MIME headers of the parts too, such as the names of attachments.
-    void searchBodies(const Part& part, bool withPartHeaders) {
-        for (const Part& child : part.children) {
-            if (isDone()) return;
-            if (part.isMessage() || withPartHeaders) searchHeader(child.header);
-            searchBodies(child, withPartHeaders);
+    bool step() {
+        if (_nextPattern < _patterns.size()) {
+            lookOn();
+        } else {
+            if (!_header && !_text) beginNext();
+            if (_header) {
+                stepHeader();
+            } else if (_text) {
+                stepText();
+            }
         }
-        if (part.children.empty() && isText(part)) searchText(part);
+        return isDone() || (_next == _places.size() && !_header && !_text && _nextPattern == _patterns.size());
     }
-
-    void searchHeader(const Extent& header) {
-        TextReader reader(_file, header, _lineEndings, !_needsWire);
-        std::string pending;
-        while (!isDone() && reader.read(pending, readOctets) > 0) {
-            if (reader.remaining() == 0) break;
-            std::size_t whole = wholeFields(pending);
-            if (whole == 0 && pending.size() >= maxFieldOctets) whole = pending.size();
-            searchFields(std::string_view(pending).substr(0, whole));
-            pending.erase(0, whole);
-        }
-        if (!isDone()) searchFields(pending);
-    }
+    [[nodiscard]] const std::vector<bool>& found() const { return _found; }
 
 private:
+    // A header block, or the body of a part that is text.
+    struct Place {
+        const Extent* header = nullptr;
+        const Part* text = nullptr;
+    };
+    struct HeaderReading {
+        TextReader reader;
+        std::string pending;  // the end of what was read: it may be followed by more of the same field
+    };
+    struct TextReading {
+        TextReader reader;
+        TransferDecoder transfer;
+        CharsetDecoder toUnicode;
+    };
+
+    [[nodiscard]] bool isDone() const { return _missing == 0; }
+    void addHeader(const Extent& header) { _places.push_back({&header, nullptr}); }
+
+    // withPartHeaders: the MIME headers of the parts too, such as the names of attachments.
+    void addBodies(const Part& part, bool withPartHeaders) {
+        for (const Part& child : part.children) {
+            if (part.isMessage() || withPartHeaders) addHeader(child.header);
+            addBodies(child, withPartHeaders);
+        }
+        if (part.children.empty() && isText(part)) _places.push_back({nullptr, &part});
+    }
+
+    void beginNext() {
+        if (_next == _places.size()) return;
+        const Place& place = _places[_next++];
+        if (place.header != nullptr) {
+            _header.emplace(HeaderReading{TextReader(_file, *place.header, _lineEndings, !_needsWire), {}});
+        } else {
+            beginText(*place.text);
+        }
+    }
+
+    void stepHeader() {
+        const bool hasRead = _header->reader.read(_header->pending, readOctets) > 0;
+        std::string& pending = _header->pending;
+        if (!hasRead || _header->reader.remaining() == 0) {
+            const std::string last = std::move(pending);
+            _header.reset();
+            searchFields(last);
+            return;
+        }
+        std::size_t whole = wholeFields(pending);
+        if (whole == 0 && pending.size() >= maxFieldOctets) whole = pending.size();
+        searchFields(std::string_view(pending).substr(0, whole));
+        pending.erase(0, whole);
+    }
+
     // Whether the texts may be in a field: not if the header is plain ASCII and holds none of them.
     bool mayBeInFields(std::string_view block) {
         if (_needsFields || _needsWire || !isAscii(block) || block.find("=?") != std::string_view::npos) return true;
@@ -173,29 +220,27 @@ private:
         return ascii::equalIgnoringCase(part.type, "text") || ascii::equalIgnoringCase(part.type, "message");
     }
 
-    void searchText(const Part& part) {
+    void beginText(const Part& part) {
         const auto charset = std::find_if(part.parameters.begin(), part.parameters.end(), [](const auto& parameter) {
             return ascii::equalIgnoringCase(parameter.first, "charset");
         });
         std::optional<CharsetDecoder> known;
         if (charset != part.parameters.end()) known = CharsetDecoder::open(charset->second);
-        CharsetDecoder toUnicode = known ? std::move(*known) : CharsetDecoder::lenient();
-        TransferDecoder transfer(part.transferEncoding);
-        TextReader reader(_file, part.body, _lineEndings, !_needsWire);
-        std::string encoded;
-        std::string octets;
-        std::string utf8;
+        _text.emplace(TextReading{TextReader(_file, part.body, _lineEndings, !_needsWire),
+                                  TransferDecoder(part.transferEncoding),
+                                  known ? std::move(*known) : CharsetDecoder::lenient()});
         startText();
-        while (!isDone() && reader.remaining() > 0) {
-            encoded.clear();
-            octets.clear();
-            utf8.clear();
-            reader.read(encoded, readOctets);
-            const bool isLast = reader.remaining() == 0;
-            transfer.decode(encoded, octets, isLast);
-            toUnicode.decode(octets, utf8, isLast);
-            addText(utf8, isLast);
-        }
+    }
+
+    void stepText() {
+        if (_text->reader.remaining() == 0) return _text.reset();
+        std::string encoded, octets, utf8;
+        _text->reader.read(encoded, readOctets);
+        const bool isLast = _text->reader.remaining() == 0;
+        _text->transfer.decode(encoded, octets, isLast);
+        _text->toUnicode.decode(octets, utf8, isLast);
+        if (isLast) _text.reset();
+        addText(utf8, isLast);
     }
 
     void startText() {
@@ -206,35 +251,70 @@ private:
     void addText(std::string_view utf8, bool isLast) {
         _unfolded += utf8;
         const std::size_t length = isLast ? _unfolded.size() : foldableLength(_unfolded);
+        _seen = _window.size();
         foldCase(std::string_view(_unfolded).substr(0, length), _window);
         _unfolded.erase(0, length);
-        const bool windowIsAscii = isAscii(_window);
-        for (std::size_t i = 0; i < _patterns.size(); ++i) {
-            if (!_found[i]) _found[i] = _patterns[i]->isIn(_window, windowIsAscii);
+        _windowIsAscii = isAscii(_window);
+        _nextPattern = 0;
+    }
+
+    // Looks for the next patterns in the window, until enough octets of both were looked at.
+    void lookOn() {
+        for (std::size_t octets = 0; _nextPattern < _patterns.size() && octets < patternOctets; ++_nextPattern) {
+            if (_found[_nextPattern]) continue;
+            const SearchPattern& pattern = *_patterns[_nextPattern];
+            // What is kept for the longest was looked through for this one, but for its last octets.
+            const std::size_t seen = _seen - std::min(_seen, pattern._folded.size() - 1);
+            const std::string_view text = std::string_view(_window).substr(seen);
+            _found[_nextPattern] = pattern.isIn(text, _windowIsAscii);
+            octets += text.size() + pattern._folded.size();
         }
         countMissing();
-        if (_window.size() >= _overlap) _window.erase(0, _window.size() - _overlap + 1);
+        if (_nextPattern == _patterns.size() && _window.size() >= _overlap) {
+            _window.erase(0, _window.size() - _overlap + 1);
+        }
     }
 
     void countMissing() { _missing = static_cast<std::size_t>(std::count(_found.begin(), _found.end(), false)); }
 
     const MessageFile& _file;
     LineEndings _lineEndings;
-    const std::vector<const SearchPattern*>& _patterns;
+    const std::vector<const SearchPattern*> _patterns;
     std::vector<bool> _found;
     std::size_t _missing = 0;
     std::size_t _overlap = 1;  // octets of the longest pattern
     bool _needsWire = false, _needsFields = false;
     std::string _unfolded;  // text that cannot be folded before it is known what follows
     std::string _window;    // folded text
+    bool _windowIsAscii = true;
+    std::size_t _seen = 0;         // octets of it that were looked through
+    std::size_t _nextPattern = 0;  // to be looked for in it
+    std::vector<Place> _places;
+    std::size_t _next = 0;  // of them
+    std::optional<HeaderReading> _header;
+    std::optional<TextReading> _text;
 };
+
+MessageSearch::MessageSearch(const MessageFile& file, const Structure& structure,
+                             const std::vector<const SearchPattern*>& patterns, bool withHeaders)
+    : _state(std::make_unique<State>(file, structure, patterns, withHeaders)) {}
+
+MessageSearch::~MessageSearch() = default;
+
+bool MessageSearch::step() {
+    return _state->step();
+}
+
+const std::vector<bool>& MessageSearch::found() const {
+    return _state->found();
+}
 
 std::vector<bool> searchMessage(const MessageFile& file, const Structure& structure,
                                 const std::vector<const SearchPattern*>& patterns, bool withHeaders) {
-    BodySearch search(file, structure.lineEndings, patterns);
-    if (withHeaders && !search.isDone()) search.searchHeader(structure.root.header);
-    if (!search.isDone()) search.searchBodies(structure.root, withHeaders);
-    return search.take();
+    MessageSearch search(file, structure, patterns, withHeaders);
+    while (!search.step()) {
+    }
+    return search.found();
 }
 
 }  // namespace maildir

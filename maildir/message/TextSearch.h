@@ -33,13 +33,31 @@ private:
     std::string _folded;
     std::string _foldedField;  // as fields are folded
     bool _isAscii = true;
-    friend class BodySearch;
+    friend class MessageSearch;
 };
 
 // Looks for every pattern in the text parts of a message: all leaf parts of type text, those of type message, such as
 // delivery reports (RFC 3464), and headers of enclosed messages. withHeaders: in the message's own header fields and
-// the MIME headers of its parts too (SEARCH TEXT), else in its body only (SEARCH BODY). Returns one bool a pattern, in
-// order. Works in blocks: memory does not grow with the message.
+// the MIME headers of its parts too (SEARCH TEXT), else in its body only (SEARCH BODY). Works in blocks: neither memory
+// nor the time of a step grows with the message. One thread at a time; file, structure and each pattern outlive it.
+class MessageSearch {
+public:
+    MessageSearch(const MessageFile& file, const Structure& structure,
+                  const std::vector<const SearchPattern*>& patterns, bool withHeaders);
+    ~MessageSearch();
+    MessageSearch(const MessageSearch&) = delete;
+    MessageSearch& operator=(const MessageSearch&) = delete;
+    // Looks through the next block; true once nothing is left to be looked at or for.
+    bool step();
+    // One bool a pattern, in order: whether it was found so far.
+    [[nodiscard]] const std::vector<bool>& found() const;
+
+private:
+    class State;
+    std::unique_ptr<State> _state;
+};
+
+// The same in one go.
 std::vector<bool> searchMessage(const MessageFile& file, const Structure& structure,
                                 const std::vector<const SearchPattern*>& patterns, bool withHeaders);
 

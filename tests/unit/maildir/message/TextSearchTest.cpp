@@ -53,6 +53,7 @@ class TextSearchTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(findsOverBlocks);
     CPPUNIT_TEST(findsInLongHeaders);
     CPPUNIT_TEST(answersEachPattern);
+    CPPUNIT_TEST(findsEachLengthAcrossBlocks);
     CPPUNIT_TEST(partsAreApart);
     CPPUNIT_TEST(textHasTheHeadersOfParts);
     CPPUNIT_TEST(looksIntoFieldsAsTheyAreShown);
@@ -307,6 +308,22 @@ public:
         const SearchPattern four("four");
         const std::vector<bool> expected = {false, true, false, true};
         CPPUNIT_ASSERT(expected == searchMessage(file, file.structure(), {&one, &three, &four, &three}, false));
+    }
+
+    // A short text is found where blocks join, also beside one that is as long as a block.
+    void findsEachLengthAcrossBlocks() {
+        const std::string longest = std::string(70000, 'l') + "end";
+        const SearchPattern shortOne("needle"), longOne(longest), single("#");
+        for (const std::size_t before : {65530u, 65532u, 65535u, 65536u, 131070u}) {
+            const std::string filler(before, '.');
+            const TemporaryMessage message("Subject: s\n\n" + filler + "needle" + longest + "#\n");
+            const MessageFile file = message.open();
+            const Structure structure = file.structure();
+            MessageSearch search(file, structure, {&shortOne, &longOne, &single}, false);
+            std::size_t steps = 1;
+            while (!search.step()) ++steps;
+            CPPUNIT_ASSERT(steps > 2 && search.found() == std::vector<bool>({true, true, true}));
+        }
     }
 
     void partsAreApart() {
