@@ -21,7 +21,7 @@ public:
             _nextKeepalive = now + session.policy().idleKeepalive;
         }
         if (_end) return Progress::Done;
-        if (session.hasView()) lookForNews(session, now);
+        if (session.hasView() && !lookForNews(session, now)) return Progress::Again;
         if (now >= *_nextKeepalive) {
             // Keeps NAT tables alive, and finds out whether the client is there.
             session.writer().status("OK", "", "Still here");
@@ -43,14 +43,18 @@ public:
 
 private:
     // What can't be looked at now is looked at again, soon at first, since nobody tells when it can be.
-    void lookForNews(Session& session, std::chrono::steady_clock::time_point now) {
+    // False: not all is told yet.
+    bool lookForNews(Session& session, std::chrono::steady_clock::time_point now) {
         constexpr std::chrono::seconds soon(2), late(30);
-        if (session.synchronise(true, false)) {
+        const Session::Synchronised result = session.synchronise(true, false);
+        if (result == Session::Synchronised::InPart) return false;
+        if (result == Session::Synchronised::Whole) {
             _nextLook.reset();
         } else if (!_nextLook || now >= *_nextLook) {
             _pause = _nextLook ? std::min(2 * _pause, late) : soon;
             _nextLook = now + _pause + std::chrono::milliseconds(50);
         }
+        return true;
     }
 
     const bool _isStrict;  // no blank may follow DONE (imap.parser.strict)

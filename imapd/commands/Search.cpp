@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <ctime>
+#include <functional>
 
 #include "imapd/commands/SearchProgram.h"
 #include "imapd/commands/TimeSlice.h"
 #include "imapd/commands/ViewedMessage.h"
+#include "imapd/response/SearchAnswer.h"
 #include "imapd/session/Services.h"
 #include "imapd/session/Session.h"
 
@@ -32,21 +34,25 @@ public:
 
     Progress step(Session& session) override {
         const TimeSlice slice;
+        const std::function<bool()> isOver = [&slice] { return slice.isOver(); };
         while (_isReading || _next < _shown->size()) {
             if (slice.isOver()) return Progress::Again;
             if (_isReading)
-                readNext(session);
+                readNext(session, slice);
             else
-                askNext(session);
+                askNext(session, isOver);
         }
-        _columns.keep();
-        tell(session);
-        if (_search.returnSave) save(session);
-        return Progress::Done;
+        if (!_answer) finish(session);
+        ResponseWriter writer = session.writer();
+        while (!session.outputIsFull()) {
+            if (_answer->write(writer)) return Progress::Done;
+        }
+        return Progress::Again;
     }
 
     Reply reply() override { return Reply::ok("Search completed"); }
     [[nodiscard]] std::optional<Advance> advance() const override {
+        if (_answer) return std::nullopt;  // it may have begun
         return Advance{_texts ? _done : _next, _shown->size()};
     }
 
@@ -62,14 +68,16 @@ private:
     };
 
     // A window is asked what can be told without reading texts first; what is left is read, on all cores.
-    void askNext(Session& session) {
+    void askNext(Session& session, const std::function<bool()>& isOver) {
         constexpr std::size_t windowMessages = 512;
-        const std::size_t position = _next++;
-        SearchProgram::Answers answers;
-        const std::optional<bool> isMatch =
-            ask(session, position, [&](ViewedMessage& message) { return _program.matchesUnread(message, answers); });
+        const std::size_t position = _next;
+        const std::optional<bool> isMatch = ask(session, position, [&](ViewedMessage& message) {
+            return _program.matchesUnread(message, _answers, isOver);
+        });
+        if (!isMatch && _program.isPaused()) return;
+        ++_next;
         if (!isMatch)
-            _unread.push_back({position, std::move(answers)});
+            _unread.push_back({position, std::move(_answers)});
         else if (*isMatch)
             addHit(position);
         if (!_texts || (_next % windowMessages != 0 && _next < _shown->size())) return;
@@ -92,17 +100,28 @@ private:
             maildir::ReadAhead::Reach{4, 128});
     }
 
-    void readNext(Session& session) {
-        const std::size_t number = _nextUnread++;
-        Unread& unread = _unread[number];
-        const auto found = _reading ? _reading->take(number) : std::nullopt;
+    // A message that no other thread has read is read here, piece by piece.
+    void readNext(Session& session, const TimeSlice& slice) {
+        Unread& unread = _unread[_nextUnread];
+        const Uid uid = _shown->at(unread.position)->uid;
         const std::optional<bool> isMatch = ask(session, unread.position, [&](ViewedMessage& message) {
-            if (found) message.textWasRead(*_texts, *found);
+            std::optional<SearchedTexts::Found> found;
+            if (!_text && _reading) found = _reading->take(_nextUnread);
+            if (!found) {
+                if (!_text) _text.emplace(*_texts, session.view().mailbox(), uid);
+                while (!_text->step()) {
+                    if (slice.isOver()) return std::optional<bool>();
+                }
+                found = _text->take();
+            }
+            message.textWasRead(*_texts, *found);
             return std::optional(_program.matchesRead(message, std::move(unread.answers)));
         });
+        if (!isMatch) return;
+        _text.reset();
         if (*isMatch) addHit(unread.position);
         _done = unread.position + 1;
-        if (_nextUnread == _unread.size()) endWindow();
+        if (++_nextUnread == _unread.size()) endWindow();
     }
 
     void endWindow() {
@@ -138,24 +157,30 @@ private:
         return _search.isUid ? hit.uid.value : static_cast<std::uint32_t>(hit.position + 1);
     }
 
-    void tell(Session& session) const {
-        ResponseWriter writer = session.writer();
+    void finish(Session& session) {
+        _columns.keep();
+        _answer.emplace(answer(session));
+        if (_search.returnSave) save(session);
+        std::vector<Hit>().swap(_hits);
+    }
+
+    [[nodiscard]] SearchAnswer answer(Session& session) const {
         std::vector<std::uint32_t> numbers;
         numbers.reserve(_hits.size());
         for (const Hit& hit : _hits) numbers.push_back(numberOf(hit));
         // RFC 9051 6.4.4: without RETURN, IMAP4rev2 answers as with RETURN (ALL).
-        if (!_search.hasReturn && !session.features().rev2) return writer.search(numbers);
+        if (!_search.hasReturn && !session.features().rev2) return SearchAnswer(std::move(numbers));
         const bool wantsNothing =
             !_search.returnMin && !_search.returnMax && !_search.returnAll && !_search.returnCount;
-        if (wantsNothing && _search.returnSave) return;  // RFC 5182 section 1
+        if (wantsNothing && _search.returnSave) return {};  // RFC 5182 section 1
         ExtendedResult result;
         result.isUid = _search.isUid;
         // RFC 4731 3.1: without a match there is no MIN, MAX, ALL.
         if (_search.returnMin && !numbers.empty()) result.min = numbers.front();
         if (_search.returnMax && !numbers.empty()) result.max = numbers.back();
-        if (_search.returnAll || wantsNothing) result.all = compactSet(std::span<const std::uint32_t>(numbers));
         if (_search.returnCount) result.count = numbers.size();
-        writer.esearch(session.tag(), result);
+        if (_search.returnAll || wantsNothing) result.all = std::move(numbers);
+        return {session.tag(), std::move(result)};
     }
 
     // RFC 5182 2.4: with MIN or MAX alone, only these are saved.
@@ -175,17 +200,20 @@ private:
     SearchProgram _program;
     std::shared_ptr<const Snapshot> _shown, _newest;
     SearchColumns _columns;
-    std::size_t _next = 0;        // position of the message to be asked next
-    std::size_t _chunk = 0;       // where the last one was found
-    std::vector<Hit> _hits;       // in the order of positions, but for those of the window
-    std::size_t _windowHits = 0;  // index of the first of these
+    std::size_t _next = 0;            // position of the message to be asked next
+    SearchProgram::Answers _answers;  // of that one
+    std::size_t _chunk = 0;           // where the last one was found
+    std::vector<Hit> _hits;           // in the order of positions, but for those of the window
+    std::size_t _windowHits = 0;      // index of the first of these
     // Null: no key is about texts.
     std::shared_ptr<const SearchedTexts> _texts;
     std::vector<Unread> _unread;  // of the window
     bool _isReading = false;      // else the window is being asked
     std::size_t _nextUnread = 0;
-    std::size_t _done = 0;  // messages before this position were asked and read
+    std::optional<SearchedTexts::Reading> _text;  // of the next one
+    std::size_t _done = 0;                        // messages before this position were asked and read
     std::optional<maildir::Preparations<SearchedTexts::Found>> _reading;
+    std::optional<SearchAnswer> _answer;  // once all were asked
 };
 
 std::string upperCase(std::string text) {
@@ -239,9 +267,9 @@ std::variant<SearchProgram, Reply> compile(Session& session, const Search& searc
         return maildir::toUtf8(text, isUtf8 ? "UTF-8" : charset).value_or(text);
     };
     const auto resolve = [&view](const SequenceSet& set, bool isUid) -> std::optional<UidRanges> {
-        const std::optional<std::vector<Uid>> uids = view.resolve(isUid ? set : clipped(set, view.size()), isUid);
-        if (!uids) return std::nullopt;
-        return UidRanges(*uids, view.shown());
+        const auto indexes = view.indexesOf(isUid ? set : clipped(set, view.size()), isUid);
+        if (!indexes) return std::nullopt;
+        return UidRanges(*indexes, view.shown());
     };
     return SearchProgram::compile(search.key, decode, resolve, std::time(nullptr));
 }

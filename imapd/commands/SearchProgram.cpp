@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <utility>
 
 namespace imapd {
 
@@ -221,6 +222,10 @@ bool SearchProgram::matches(SearchSubject& subject) {
 
 std::optional<bool> SearchProgram::matchesUnread(SearchSubject& subject) {
     _answers.assign(_answerCount, Truth::Open);
+    return askUnread(subject);
+}
+
+std::optional<bool> SearchProgram::askUnread(SearchSubject& subject) {
     for (int level = _first; level < BodyText; ++level) {
         const Truth truth = ask(_root, subject, static_cast<Level>(level));
         if (truth != Truth::Open) return truth == Truth::Yes;
@@ -231,6 +236,30 @@ std::optional<bool> SearchProgram::matchesUnread(SearchSubject& subject) {
 std::optional<bool> SearchProgram::matchesUnread(SearchSubject& subject, Answers& answers) {
     const std::optional<bool> known = matchesUnread(subject);
     if (!known) answers.truths = std::move(_answers);
+    return known;
+}
+
+std::optional<bool> SearchProgram::matchesUnread(SearchSubject& subject, Answers& answers,
+                                                 const std::function<bool()>& isOver) {
+    const bool goesOn = std::exchange(_isPaused, false);
+    if (goesOn)
+        _answers = std::move(answers.truths);
+    else
+        _answers.assign(_answerCount, Truth::Open);
+    std::optional<bool> known;
+    _isOver = &isOver;
+    try {
+        known = askUnread(subject);
+    } catch (...) {
+        _isOver = nullptr;
+        _isPaused = false;
+        throw;
+    }
+    _isOver = nullptr;
+    if (known)
+        _isPaused = false;
+    else
+        answers.truths = std::move(_answers);
     return known;
 }
 
@@ -279,12 +308,13 @@ SearchProgram::Truth SearchProgram::askAll(const Node& node, SearchSubject& subj
 SearchProgram::Truth SearchProgram::askKey(const Node& node, SearchSubject& subject, Level level) {
     if (node.level == Free) return askFree(node, subject) ? Truth::Yes : Truth::No;
     Truth& answer = _answers[node.answer];
-    if (answer != Truth::Open || node.level > level) return answer;
+    if (answer != Truth::Open || node.level > level || _isPaused) return answer;
     if (node.level == BodyText) {
         askBodies(subject, node.kind == SearchKey::Text);
     } else {
         const bool isMatch = node.level == Stat ? askStat(node, subject) : askHeader(node, subject);
         answer = isMatch ? Truth::Yes : Truth::No;
+        if (node.level == HeaderText && _isOver != nullptr) _isPaused = (*_isOver)();
     }
     return answer;
 }

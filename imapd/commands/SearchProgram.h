@@ -47,6 +47,11 @@ public:
     std::optional<bool> matchesUnread(SearchSubject& subject, Answers& answers);
     bool matchesRead(SearchSubject& subject, Answers answers);
 
+    // The first step in pieces: many keys about a large header take long. isOver is asked after each look at a header;
+    // then nothing is told, isPaused() is true, and the same message is to be asked again, with the same answers.
+    std::optional<bool> matchesUnread(SearchSubject& subject, Answers& answers, const std::function<bool()>& isOver);
+    [[nodiscard]] bool isPaused() const { return _isPaused; }
+
     // Whether the second step may be needed, and all texts that it may ask for.
     [[nodiscard]] bool readsTexts() const { return _root.level == BodyText; }
     [[nodiscard]] SearchedTexts texts() const;
@@ -72,6 +77,7 @@ private:
 
     SearchProgram() = default;
     std::optional<bool> matchesUnread(SearchSubject& subject);
+    std::optional<bool> askUnread(SearchSubject& subject);
     Truth ask(const Node& node, SearchSubject& subject, Level level);
     Truth askAll(const Node& node, SearchSubject& subject, Level level, Truth decisive);
     Truth askKey(const Node& node, SearchSubject& subject, Level level);
@@ -84,6 +90,8 @@ private:
     Level _first = Free;  // that decides anything
     std::size_t _answerCount = 0;
     std::vector<Truth> _answers;  // of the current message
+    const std::function<bool()>* _isOver = nullptr;
+    bool _isPaused = false;
 };
 
 }  // namespace imapd

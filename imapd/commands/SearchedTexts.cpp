@@ -1,8 +1,7 @@
 #include "imapd/commands/SearchedTexts.h"
 
 #include <algorithm>
-
-#include "imapd/commands/MessageContent.h"
+#include <utility>
 
 namespace imapd {
 
@@ -13,14 +12,31 @@ SearchedTexts::SearchedTexts(Patterns inBodies, Patterns inMessages) {
     _owned.insert(_owned.end(), inMessages.begin(), inMessages.end());
 }
 
-SearchedTexts::Found SearchedTexts::lookIn(maildir::Mailbox& mailbox, maildir::Uid uid) const {
-    MessageContent content(mailbox, uid);
-    const maildir::MessageFile& file = content.file();
-    const maildir::Structure& structure = content.structure();
-    Found found;
-    if (!_inBodies.empty()) found.inBody = maildir::searchMessage(file, structure, _inBodies, false);
-    if (!_inMessages.empty()) found.inMessage = maildir::searchMessage(file, structure, _inMessages, true);
-    return found;
+SearchedTexts::Reading::Reading(const SearchedTexts& texts, maildir::Mailbox& mailbox, maildir::Uid uid)
+    : _texts(texts), _content(mailbox, uid), _isInMessages(texts._inBodies.empty()) {
+    (void)_content.file();
+}
+
+bool SearchedTexts::Reading::step() {
+    if (!_search) {
+        const Asked& asked = _isInMessages ? _texts._inMessages : _texts._inBodies;
+        if (asked.empty()) return true;
+        _search.emplace(_content.file(), _content.structure(), asked, _isInMessages);
+        return false;
+    }
+    if (!_search->step()) return false;
+    (_isInMessages ? _found.inMessage : _found.inBody) = _search->found();
+    _search.reset();
+    return std::exchange(_isInMessages, true) || _texts._inMessages.empty();
+}
+
+std::optional<SearchedTexts::Found> SearchedTexts::lookIn(maildir::Mailbox& mailbox, maildir::Uid uid) const {
+    constexpr std::uint64_t mostOctets = 4u << 20;  // of a message, for one text
+    Reading reading(*this, mailbox, uid);
+    if (reading.octets() * std::max<std::size_t>(_inBodies.size() + _inMessages.size(), 1) > mostOctets) return {};
+    while (!reading.step()) {
+    }
+    return reading.take();
 }
 
 std::vector<bool> SearchedTexts::answers(const Found& found, const Asked& asked, bool withHeaders) const {

@@ -6,19 +6,9 @@ namespace imapd {
 
 using maildir::Uid;
 
-UidRanges::UidRanges(std::span<const Uid> uids, const maildir::Snapshot& shown) {
-    std::size_t next = 0;  // index after the last message of the open range
-    for (const Uid uid : uids) {
-        if (!_ranges.empty() && next < shown.size() && shown.at(next)->uid == uid) {
-            _ranges.back().second = uid;
-            ++next;
-            continue;
-        }
-        const std::optional<std::size_t> index = shown.indexOf(uid);
-        if (!index) continue;
-        _ranges.emplace_back(uid, uid);
-        next = *index + 1;
-    }
+UidRanges::UidRanges(std::span<const std::pair<std::size_t, std::size_t>> indexes, const maildir::Snapshot& shown) {
+    _ranges.reserve(indexes.size());
+    for (const auto& [from, to] : indexes) _ranges.emplace_back(shown.at(from)->uid, shown.at(to - 1)->uid);
 }
 
 bool UidRanges::contains(Uid uid) const {

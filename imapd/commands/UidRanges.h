@@ -12,9 +12,9 @@ namespace imapd {
 class UidRanges {
 public:
     UidRanges() = default;
-    // uids: ascending, of messages of the snapshot. Neighbours in the snapshot share a range, though UIDs between them
-    // may be missing.
-    UidRanges(std::span<const maildir::Uid> uids, const maildir::Snapshot& shown);
+    // indexes: half-open ranges of indexes in the snapshot, ascending and apart. Messages that are neighbours there
+    // share a range, though UIDs between them may be missing.
+    UidRanges(std::span<const std::pair<std::size_t, std::size_t>> indexes, const maildir::Snapshot& shown);
 
     // Only to be asked of messages of the snapshot.
     [[nodiscard]] bool contains(maildir::Uid uid) const;

@@ -157,27 +157,6 @@ void ResponseWriter::fetchFlags(SeqNum number_, const std::vector<std::string>& 
     raw("FLAGS ").flagList(names).raw(")\r\n");
 }
 
-void ResponseWriter::search(std::span<const std::uint32_t> numbers) {
-    raw("* SEARCH");
-    for (const std::uint32_t value : numbers) {
-        char digits[1 + 10] = {' '};
-        const auto [end, error] = std::to_chars(digits + 1, std::end(digits), value);
-        static_cast<void>(error);  // ten digits hold every 32-bit number
-        _out->append(digits, end);
-    }
-    raw(crlf);
-}
-
-void ResponseWriter::esearch(std::string_view tag, const ExtendedResult& result) {
-    raw("* ESEARCH (TAG ").string(tag).raw(")");
-    if (result.isUid) raw(" UID");
-    if (result.min) raw(" MIN ").number(*result.min);
-    if (result.max) raw(" MAX ").number(*result.max);
-    if (!result.all.empty()) raw(" ALL ").raw(result.all);
-    if (result.count) raw(" COUNT ").number(*result.count);
-    raw(crlf);
-}
-
 ResponseWriter& ResponseWriter::raw(std::string_view octets) {
     _out->append(octets);
     return *this;
@@ -262,16 +241,6 @@ void replaceNuls(std::string& octets, std::size_t from) {
     for (std::size_t at = octets.find('\0', from); at != std::string::npos; at = octets.find('\0', at + 1)) {
         octets[at] = static_cast<char>(0x80);
     }
-}
-
-std::string compactSet(std::span<const std::uint32_t> ascending) {
-    SetWriter set;
-    for (const std::uint32_t value : ascending) set.add(value);
-    return set.finish();
-}
-
-std::string compactSet(std::span<const Uid> ascending) {
-    return orderedSet(ascending);
 }
 
 std::string orderedSet(std::span<const Uid> uids) {

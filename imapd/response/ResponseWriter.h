@@ -1,5 +1,5 @@
 // Writes responses: the only place that knows wire syntax. Appends to a byte buffer that it is given; holds no socket.
-// RFC 3501 section 9 (response grammar), RFC 9051 section 9, RFC 4731 ESEARCH, RFC 5258 LIST.
+// RFC 3501 section 9 (response grammar), RFC 9051 section 9, RFC 5258 LIST.
 #pragma once
 
 #include <cstdint>
@@ -31,14 +31,6 @@ struct WireFeatures {
     bool utf8Accept = false;  // UTF8=ACCEPT enabled: SEARCH takes no CHARSET (RFC 6855 3)
 };
 
-// What ESEARCH says (RFC 4731 3.1, RFC 9051 7.3.4): what is there is sent.
-struct ExtendedResult {
-    bool isUid = false;
-    std::optional<std::uint32_t> min, max;
-    std::string all;  // a sequence set; empty: not sent
-    std::optional<std::size_t> count;
-};
-
 class ResponseWriter {
 public:
     ResponseWriter(std::string& out, const WireFeatures& features) : _out(&out), _features(&features) {}
@@ -55,8 +47,6 @@ public:
     void flags(const std::vector<std::string>& names);  // * FLAGS (...)
     // * n FETCH (FLAGS (...) [UID u]); names as flagNames() gives them
     void fetchFlags(SeqNum number, const std::vector<std::string>& names, std::optional<Uid> uid);
-    void search(std::span<const std::uint32_t> numbers);  // * SEARCH 1 2 3
-    void esearch(std::string_view tag, const ExtendedResult& result);
 
     // --- pieces
     ResponseWriter& raw(std::string_view octets);
@@ -86,9 +76,6 @@ std::vector<std::string> flagNames(const maildir::Record& record, const maildir:
 // number of octets stays what it was announced to be.
 void replaceNuls(std::string& octets, std::size_t from = 0);
 
-// Ascending UIDs or numbers as the shortest set: "1:3,7". Empty for none.
-std::string compactSet(std::span<const std::uint32_t> ascending);
-std::string compactSet(std::span<const Uid> ascending);
 // In the given order, as COPYUID needs it: runs that ascend by one are joined.
 std::string orderedSet(std::span<const Uid> uids);
 

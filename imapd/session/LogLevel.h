@@ -4,6 +4,7 @@
 namespace imapd {
 
 enum class LogLevel {
+    Debug,        // what a developer looks at
     Information,  // what clients do
     Notice,       // rare, and worth knowing
     Warning,      // somebody was refused, or a client or a setting is wrong

@@ -359,6 +359,7 @@ Policy Policy::from(const Settings& settings) {
                                                      : Policy::ExternalName::Any;
     policy.authenticationWorkers = static_cast<std::size_t>(settings.number("auth.workers"));
     policy.statePath = settings.path("state.path");
+    policy.timesTurns = settings.text("log.level") == "debug" || settings.text("log.level") == "trace";
     policy.cacheMemoryOctets = static_cast<std::uint64_t>(settings.number("cache.memory"));
     policy.cacheFileOctets = static_cast<std::uint64_t>(settings.number("cache.maxSize"));
     policy.keptRecords = static_cast<std::size_t>(settings.number("mailbox.keptRecords"));

@@ -88,6 +88,7 @@ struct Policy {
     std::string statePath;
     std::uint64_t cacheMemoryOctets = 0;
     std::uint64_t cacheFileOctets = 0;
+    bool timesTurns = false;  // where the log has room for it
     std::size_t keptRecords = 0;
     maildir::Watcher::Mode watch = maildir::Watcher::Mode::Auto;
     std::map<std::string, std::string> serverId;  // what ID tells (RFC 2971)

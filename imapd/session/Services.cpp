@@ -113,6 +113,8 @@ std::shared_ptr<const maildock::SizeStrategy> Services::sizeStrategy() const {
 void Services::log(const std::string& line, LogLevel level) const {
     Poco::Logger& logger = *environment()->logger;
     switch (level) {
+        case LogLevel::Debug:
+            return logger.debug(line);
         case LogLevel::Information:
             return logger.information(line);
         case LogLevel::Notice:

@@ -8,6 +8,7 @@
 #include "imapd/session/BrokenResponse.h"
 #include "imapd/session/Services.h"
 #include "imapd/session/SignIn.h"
+#include "imapd/session/TurnClock.h"
 #include "imapd/session/UserMail.h"
 #include "maildir/Patience.h"
 #include "maildir/names/NameMapper.h"
@@ -23,6 +24,8 @@ namespace {
 constexpr std::size_t strangersOctets = 65536;
 // AUTHENTICATE's answers (RFC 3501 leaves the length open; tokens of OAuth and Kerberos are long) and IDLE's DONE.
 constexpr std::size_t answerOctets = 65536;
+// After which other connections have their turn.
+constexpr std::chrono::milliseconds turnLength{40};
 
 ReaderLimits limitsFor(const Policy& policy, bool isAuthenticated) {
     ReaderLimits limits;
@@ -193,7 +196,15 @@ void Session::ended() noexcept {
 
 Wants Session::converse(std::string_view input, Output& out) {
     if (!input.empty()) _lastActivity = Clock::now();
-    return turn(input, out);
+    const TurnClock clock(_policy->timesTurns);
+    const Wants wants = turn(input, out);
+    constexpr std::int64_t worthTelling = 1000;
+    if (const std::int64_t took = clock.microseconds(); took >= worthTelling) {
+        _services->log("session " + std::to_string(_peer.connectionId) + ": a turn took " + std::to_string(took) +
+                           " us of processor time, at " + (_commandName.empty() ? "-" : printable(_commandName)),
+                       LogLevel::Debug);
+    }
+    return wants;
 }
 
 Wants Session::turn(std::string_view input, Output& out) {
@@ -259,14 +270,16 @@ void Session::close(std::string_view code, std::string_view text) {
 
 void Session::run() {
     // A command that closes the connection, or starts TLS, still gets its tagged response.
-    while ((!_closes && !_startsTls) || _execution) {
+    const auto isOver = [end = Clock::now() + turnLength] { return Clock::now() >= end; };
+    while ((!_closes && !_startsTls) || _execution || _ending) {
         // Anew for each step: a sign-in changes whose rights count.
         const maildir::FileIdentity::Scope scope(_identity);
-        if (_out->isFull()) {
+        // Many short commands in a row are a long turn, too.
+        if (_out->isFull() || isOver()) {
             _wantsAgain = true;
             return;
         }
-        if (!(_execution ? stepExecution() : takeEvent())) return;
+        if (!(_ending ? endCommand() : _execution ? stepExecution() : takeEvent())) return;
     }
 }
 
@@ -317,7 +330,7 @@ bool Session::stepExecution() {
     if (progress == Progress::Waiting) return false;
     _wakeAt.reset();
     finishCommand(failed ? *failed : _execution->reply());
-    return true;
+    return !_ending;
 }
 
 void Session::awaitLock() {
@@ -446,22 +459,27 @@ void Session::finishCommand(const Reply& reply) {
     _reception.reset();
     _lockWait.reset();
     _isWaiting = false;
+    _ending = reply;
+    // What is told already, by an IDLE, is told to its end before more is looked for.
+    if (!tellPieceOfNews()) return;
     // What a STORE looked for before it changed anything needs no second look.
-    std::optional<Reply> failed;
     if (_view && _row->synchronises) {
-        failed = tellNews(_row->announcesExpunge || _isUidCommand, _isUidCommand, false, _commandBegan);
+        const std::optional<Reply> failed =
+            lookForNews(_row->announcesExpunge || _isUidCommand, _isUidCommand, false, _commandBegan);
+        if (failed && _row->onlyLooks && reply.status == Reply::Ok) _ending = failed;
     }
-    const bool isFailed = failed && _row->onlyLooks && reply.status == Reply::Ok;
-    if (reply.status == Reply::Ok && !isFailed) _complaints.erase(_commandName);
-    writer().tagged(_tag, isFailed ? *failed : reply);
-    noteBad(reply);
-    if (_row->synchronises) endIfGone();
+    if (_ending->status == Reply::Ok) _complaints.erase(_commandName);
+    (void)endCommand();
 }
 
-bool Session::synchronise(bool mayExpunge, bool withUid) {
-    const bool isTold = !tellNews(mayExpunge, withUid, false, {});
-    endIfGone();
-    return isTold && !_view->mailbox().isTroubled();
+// The news, then the tagged response. False: there is more, once the client has read some of it.
+bool Session::endCommand() {
+    if (!tellPieceOfNews()) return false;
+    const Reply reply = *std::exchange(_ending, std::nullopt);
+    writer().tagged(_tag, reply);
+    noteBad(reply);
+    if (_row->synchronises) endIfGone();
+    return true;
 }
 
 void Session::endIfGone() {
@@ -480,14 +498,15 @@ void Session::unselectIfGone() {
 // last answers, or is in the middle of a command, the next tagged response is soon enough.
 void Session::tellUnasked() {
     constexpr std::size_t mostPendingOctets = 4096;
-    if (!_policy->tellsUnasked || !_view || _execution || _closes || _startsTls) return;
+    if (!_policy->tellsUnasked || !_view || _execution || _ending || _closes || _startsTls) return;
     if (!_reader.isBetweenCommands() || _out->pendingOctets() > mostPendingOctets) return;
-    (void)tellNews(false, false, true, {});
+    (void)lookForNews(false, false, true, {});
+    (void)tellNews([] { return false; });
     endIfGone();
 }
 
-std::optional<Reply> Session::tellNews(bool mayExpunge, bool withUid, bool onlyIfShort,
-                                       std::optional<Clock::time_point> since) {
+std::optional<Reply> Session::lookForNews(bool mayExpunge, bool withUid, bool onlyIfShort,
+                                          std::optional<Clock::time_point> since) {
     if (_view->mailbox().isGone()) return std::nullopt;
     View::SyncOptions options;
     options.since = since;
@@ -498,12 +517,11 @@ std::optional<Reply> Session::tellNews(bool mayExpunge, bool withUid, bool onlyI
     options.existsAfterExpunge = _policy->existsAfterExpunge;
     _newsDueAt.reset();
     try {
-        ResponseWriter responses = writer();
-        _view->synchronise(responses, options);
+        _view->lookForNews(options);
     } catch (const maildir::Error& error) {
         if (_view->mailbox().isGone()) return std::nullopt;
         if (error.kind() == maildir::ErrorKind::WouldWait) {
-            tellKnownNews(options);
+            lookAtWhatIsKnown(options);
             return std::nullopt;
         }
         // The command itself is done; what is new will be told later.
@@ -514,16 +532,35 @@ std::optional<Reply> Session::tellNews(bool mayExpunge, bool withUid, bool onlyI
     return std::nullopt;
 }
 
-// Another has a lock that a look at the disk needs: what is known is told, and the rest as soon as it can be had.
-void Session::tellKnownNews(View::SyncOptions options) {
+// Another has a lock that a look at the disk needs: what is known is news, and the rest as soon as it can be had.
+void Session::lookAtWhatIsKnown(View::SyncOptions options) {
     _newsDueAt = Clock::now() + longestPause;
     options.lookAtDisk = false;
     try {
-        ResponseWriter responses = writer();
-        _view->synchronise(responses, options);
+        _view->lookForNews(options);
     } catch (const maildir::Error& error) {
-        if (error.kind() != maildir::ErrorKind::WouldWait) log(std::string("cannot look for news: ") + error.what());
+        if (error.kind() != maildir::ErrorKind::WouldWait) logFailure("cannot look for news", error);
     }
+}
+
+bool Session::tellNews(const std::function<bool()>& isEnough) {
+    ResponseWriter responses = writer();
+    return !_view || _view->tellNews(responses, isEnough);
+}
+
+bool Session::tellPieceOfNews() {
+    const bool isTold =
+        tellNews([this, end = Clock::now() + turnLength] { return _out->isFull() || Clock::now() >= end; });
+    if (!isTold) _wantsAgain = true;
+    return isTold;
+}
+
+Session::Synchronised Session::synchronise(bool mayExpunge, bool withUid) {
+    if (!tellPieceOfNews()) return Synchronised::InPart;
+    const bool isFailed = lookForNews(mayExpunge, withUid, false, {}).has_value();
+    if (!tellPieceOfNews()) return Synchronised::InPart;
+    endIfGone();
+    return isFailed || _view->mailbox().isTroubled() ? Synchronised::Troubled : Synchronised::Whole;
 }
 
 void Session::answerRefusal(const CommandReader::Refusal& refusal) {

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <exception>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -95,9 +96,13 @@ public:
     // The same for what failed, as much as it matters: what a client may well come upon is no error.
     void logFailure(const std::string& what, const maildir::Error& error);
 
-    // Tells what is new in the selected mailbox, or ends the session if the mailbox is gone. False: it is to be looked
-    // at again soon, since it could not be now, and nobody tells when it can.
-    bool synchronise(bool mayExpunge, bool withUid);
+    // Looks for news in the selected mailbox and tells them, or ends the session if the mailbox is gone.
+    enum class Synchronised {
+        Whole,
+        InPart,   // to be called again once the client has read some of it
+        Troubled  // to be looked at again soon, since it could not be now, and nobody tells when it can
+    };
+    Synchronised synchronise(bool mayExpunge, bool withUid);
     // After a command of this session's own that may have removed the selected mailbox: nothing is selected then.
     void unselectIfGone();
 
@@ -114,13 +119,16 @@ private:
     void takeSinkData();
     void startCommand(const RawCommand& raw);
     void finishCommand(const Reply& reply);
+    bool endCommand();
     void answerRefusal(const CommandReader::Refusal& refusal);
     void noteBad(const Reply& reply);
     void tellUnasked();
     // onlyIfShort and since: as View::SyncOptions has them. Gives the reply to what made it impossible.
-    std::optional<Reply> tellNews(bool mayExpunge, bool withUid, bool onlyIfShort,
-                                  std::optional<std::chrono::steady_clock::time_point> since);
-    void tellKnownNews(View::SyncOptions options);
+    std::optional<Reply> lookForNews(bool mayExpunge, bool withUid, bool onlyIfShort,
+                                     std::optional<std::chrono::steady_clock::time_point> since);
+    void lookAtWhatIsKnown(View::SyncOptions options);
+    bool tellNews(const std::function<bool()>& isEnough);
+    bool tellPieceOfNews();
     // BYE if the selected mailbox is gone (RFC 2180 3.3): EXPUNGEs would say that its messages were removed one by one,
     // which is not known of a mailbox that was renamed or replaced.
     void endIfGone();
@@ -153,6 +161,7 @@ private:
     std::unique_ptr<Execution> _execution;
     std::unique_ptr<AppendReception> _reception;
     const CommandRow* _row = nullptr;  // of the command being carried out
+    std::optional<Reply> _ending;      // of a command that is done: its answer follows the news
     std::string _tag;
     std::string _commandName;
     bool _isUidCommand = false;

@@ -6,6 +6,7 @@ namespace imapd {
 
 using maildir::Difference;
 using maildir::Record;
+using maildir::RecordRef;
 using maildir::Snapshot;
 
 namespace {
@@ -45,17 +46,24 @@ std::optional<SeqNum> View::numberOf(Uid uid) const {
 }
 
 std::optional<std::vector<Uid>> View::resolve(const SequenceSet& set, bool isUid) const {
+    const std::optional<IndexRanges> ranges = indexesOf(set, isUid);
+    if (!ranges) return std::nullopt;
     std::vector<Uid> uids;
+    for (const auto& [from, to] : *ranges) {
+        for (std::size_t index = from; index < to; ++index) uids.push_back(_shown->at(index)->uid);
+    }
+    return uids;
+}
+
+std::optional<View::IndexRanges> View::indexesOf(const SequenceSet& set, bool isUid) const {
+    IndexRanges ranges;
+    const std::size_t size = _shown->size();
     if (set.isSavedResult) {
         for (const Uid uid : _savedResult) {
-            if (_shown->indexOf(uid)) uids.push_back(uid);
+            if (const auto index = _shown->indexOf(uid)) ranges.emplace_back(*index, *index + 1);
         }
-        return uids;
     }
-    const std::size_t size = _shown->size();
-    // Half-open ranges of indexes, merged afterwards: a set of two million numbers costs its length.
-    std::vector<std::pair<std::size_t, std::size_t>> ranges;
-    ranges.reserve(set.ranges.size());
+    ranges.reserve(ranges.size() + set.ranges.size());
     const std::uint32_t lastUid = size == 0 ? 0 : _shown->at(size - 1)->uid.value;
     for (const SequenceSet::Range& range : set.ranges) {
         if (!isUid) {
@@ -73,12 +81,16 @@ std::optional<std::vector<Uid>> View::resolve(const SequenceSet& set, bool isUid
         }
     }
     std::sort(ranges.begin(), ranges.end());
-    std::size_t next = 0;
+    std::size_t merged = 0;  // ranges that are final
     for (const auto& [from, to] : ranges) {
-        for (std::size_t index = std::max(from, next); index < to; ++index) uids.push_back(_shown->at(index)->uid);
-        next = std::max(next, to);
+        if (merged > 0 && from <= ranges[merged - 1].second) {
+            ranges[merged - 1].second = std::max(ranges[merged - 1].second, to);
+        } else {
+            ranges[merged++] = {from, to};
+        }
     }
-    return uids;
+    ranges.resize(merged);
+    return ranges;
 }
 
 void View::flagsAreKnown(Uid uid, maildir::FlagSet flags, const maildir::KeywordSet& keywords) {
@@ -121,68 +133,84 @@ bool View::looksTheSame(const Record& record, const KnownFlags& told, const mail
     return record.flags == told.flags && _shownKeywords.of(changed, _shown->keywords()).none();
 }
 
-void View::synchronise(ResponseWriter& writer, const SyncOptions& options) {
+void View::lookForNews(const SyncOptions& options) {
     std::shared_ptr<const Snapshot> newest = options.lookAtDisk ? lookAtDisk(options) : _mailbox->snapshot();
     if (!_isReadOnly && newest->recentUnclaimed() > 0) {
         for (const Uid uid : _mailbox->claimRecent()) _recent.insert(uid.value);
         newest = _mailbox->snapshot();
     }
     if (newest->generation() == _shown->generation() && _held == 0 && _known.empty()) return;
-    const Difference news = maildir::difference(*_shown, *newest);
-    if (options.onlyIfShort && news.changed.size() + _known.size() > mostUnaskedFlags) return;
-    bool announced = false;
-    if (!news.vanished.empty()) {
-        if (options.mayExpunge) {
-            // Each number as it is after the ones before are gone (RFC 3501 7.4.1).
-            std::uint32_t gone = 0;
-            for (const Uid uid : news.vanished) {
-                writer.expunge(SeqNum{static_cast<std::uint32_t>(*_shown->indexOf(uid)) + 1 - gone++});
-                _recent.erase(uid.value);
-            }
-            _toldExists -= news.vanished.size();
-            announced = options.existsAfterExpunge;
-            _held = 0;
-        } else {
-            newest = maildir::withVanished(*newest, *_shown, news.vanished);
-            _held = news.vanished.size();
-        }
+    Difference difference = maildir::difference(*_shown, *newest);
+    if (options.onlyIfShort && difference.changed.size() + _known.size() > mostUnaskedFlags) return;
+    News news;
+    news.withUid = options.withUid;
+    news.announceExternalFlags = options.announceExternalFlags;
+    if (!difference.vanished.empty() && !options.mayExpunge) {
+        newest = maildir::withVanished(*newest, *_shown, difference.vanished);
+        _held = difference.vanished.size();
     } else {
+        news.vanished = std::move(difference.vanished);
         _held = 0;
     }
-    const std::shared_ptr<const Snapshot> before = std::exchange(_shown, newest);
-    if (_held == 0) _viewer->acknowledge(*_shown);
-    if (_shown->size() != _toldExists || announced) {
-        const bool grew = _shown->size() > _toldExists;
-        _toldExists = _shown->size();
-        writer.exists(_toldExists);
-        if (grew) writer.recent(_recent.size());
+    _toldExists -= news.vanished.size();
+    news.before = std::exchange(_shown, newest);
+    if (_shown->size() != _toldExists || (!news.vanished.empty() && options.existsAfterExpunge)) {
+        news.tellsRecent = _shown->size() > _toldExists;
+        news.exists = _toldExists = _shown->size();
     }
-    tellNewKeywords(writer, _shown->keywords());
     // Also what a command told from a state in between, if it is no longer so: between what was shown and what is now
     // there may be no difference at all.
-    std::vector<Uid> suspects = news.changed;
-    for (const auto& [uid, flags] : _known) suspects.push_back(uid);
-    std::sort(suspects.begin(), suspects.end());
-    suspects.erase(std::unique(suspects.begin(), suspects.end()), suspects.end());
+    news.suspects = std::move(difference.changed);
+    for (const auto& [uid, flags] : _known) news.suspects.push_back(uid);
+    std::sort(news.suspects.begin(), news.suspects.end());
+    news.suspects.erase(std::unique(news.suspects.begin(), news.suspects.end()), news.suspects.end());
+    news.known = std::exchange(_known, {});
+    _news = std::move(news);
+}
+
+bool View::tellNews(ResponseWriter& writer, const std::function<bool()>& isEnough) {
+    if (!_news) return true;
+    // Each number as it is after the ones before are gone (RFC 3501 7.4.1).
+    for (std::size_t& next = _news->nextVanished; next < _news->vanished.size(); ++next) {
+        if (isEnough()) return false;
+        const Uid uid = _news->vanished[next];
+        writer.expunge(SeqNum{static_cast<std::uint32_t>(*_news->before->indexOf(uid) + 1 - next)});
+        _recent.erase(uid.value);
+    }
+    if (_news->exists) {
+        writer.exists(*std::exchange(_news->exists, std::nullopt));
+        if (_news->tellsRecent) writer.recent(_recent.size());
+    }
+    if (std::exchange(_news->tellsKeywords, false)) tellNewKeywords(writer, _shown->keywords());
+    if (!tellFlags(writer, isEnough)) return false;
+    _news.reset();
+    if (_held == 0) _viewer->acknowledge(*_shown);
+    return true;
+}
+
+bool View::tellFlags(ResponseWriter& writer, const std::function<bool()>& isEnough) {
+    const Snapshot& before = *_news->before;
     // What a command told has its new names already, unless an index had another one before.
-    const maildir::KeywordSet named = maildir::newlyNamed(before->keywords(), _shown->keywords());
+    const maildir::KeywordSet named = maildir::newlyNamed(before.keywords(), _shown->keywords());
     maildir::KeywordSet renamed = named;
     for (std::size_t index = 0; index < maildir::maxKeywords; ++index) {
-        if (before->keywords().nameOf(index).empty()) renamed.reset(index);
+        if (before.keywords().nameOf(index).empty()) renamed.reset(index);
     }
-    for (const Uid uid : suspects) {
+    for (std::size_t& next = _news->nextSuspect; next < _news->suspects.size(); ++next) {
+        if (isEnough()) return false;
+        const Uid uid = _news->suspects[next];
         const auto index = _shown->indexOf(uid);
         if (!index) continue;
-        const Record& record = *_shown->at(*index);
-        const auto known = _known.find(uid);
-        if (known == _known.end() && !options.announceExternalFlags) continue;
-        const bool isKnown = known != _known.end();
-        if (looksTheSame(record, isKnown ? known->second : flagsIn(*before, uid), isKnown ? renamed : named)) continue;
+        const RecordRef record = _shown->at(*index);
+        const auto known = _news->known.find(uid);
+        const bool isKnown = known != _news->known.end();
+        if (!isKnown && !_news->announceExternalFlags) continue;
+        if (looksTheSame(*record, isKnown ? known->second : flagsIn(before, uid), isKnown ? renamed : named)) continue;
         writer.fetchFlags(SeqNum{static_cast<std::uint32_t>(*index + 1)},
-                          namesOf(record, _shown->keywords(), !writer.features().rev2),
-                          options.withUid ? std::optional(uid) : std::nullopt);
+                          namesOf(*record, _shown->keywords(), !writer.features().rev2),
+                          _news->withUid ? std::optional(uid) : std::nullopt);
     }
-    _known.clear();
+    return true;
 }
 
 std::shared_ptr<const Snapshot> View::lookAtDisk(const SyncOptions& options) {

@@ -10,12 +10,13 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "imapd/parser/Command.h"
 #include "imapd/response/ResponseWriter.h"
+#include "imapd/session/News.h"
 #include "imapd/session/ShownKeywords.h"
 #include "maildir/mailbox/Mailbox.h"
 
@@ -46,6 +47,10 @@ public:
     // message. "$" is the saved result.
     [[nodiscard]] std::optional<std::vector<Uid>> resolve(const SequenceSet& set, bool isUid) const;
 
+    // The same as half-open ranges of indexes, ascending and apart: costs what the set is long, not what it names.
+    using IndexRanges = std::vector<std::pair<std::size_t, std::size_t>>;
+    [[nodiscard]] std::optional<IndexRanges> indexesOf(const SequenceSet& set, bool isUid) const;
+
     // SEARCH RETURN (SAVE) (RFC 5182): expunged messages drop out by themselves.
     void saveResult(std::vector<Uid> uids) { _savedResult = std::move(uids); }
 
@@ -53,10 +58,8 @@ public:
     // after .SILENT): not news later, unless they differ.
     void flagsAreKnown(Uid uid, maildir::FlagSet flags, const maildir::KeywordSet& keywords);
 
-    // Looks for news (without a look at the disk if !lookAtDisk) and writes it: EXPUNGE where mayExpunge, EXISTS,
-    // RECENT, FLAGS/PERMANENTFLAGS on new keywords, FETCH (FLAGS) with UID if withUid. announceExternalFlags: row
-    // V0046. Throws Error, with the view as it was, where the mailbox can't be looked at: nothing of it is told to be
-    // gone then. Of a mailbox that is gone altogether (Mailbox::isGone) nothing is told at all: the session ends.
+    // News are looked for, then told in pieces: EXPUNGE where mayExpunge, EXISTS, RECENT, FLAGS on new keywords, FETCH
+    // (FLAGS) with UID if withUid. announceExternalFlags: row V0046.
     struct SyncOptions {
         bool mayExpunge = true;
         bool withUid = false;
@@ -67,7 +70,13 @@ public:
         bool existsAfterExpunge = false;  // row V0055
         bool onlyIfShort = false;         // much to tell is left for later
     };
-    void synchronise(ResponseWriter& writer, const SyncOptions& options);
+    // The view becomes what the client knows once all of it is told: nobody may use it before. Not while something is
+    // still to be told. Throws Error, with the view as it was, where the mailbox can't be looked at: nothing of it is
+    // told to be gone then. Of a mailbox that is gone altogether (Mailbox::isGone) nothing is told at all: the session
+    // ends.
+    void lookForNews(const SyncOptions& options);
+    // Tells on, until isEnough (asked between two responses); true once all is told.
+    bool tellNews(ResponseWriter& writer, const std::function<bool()>& isEnough);
 
     // Tells keywords that are new since the last FLAGS response, before they are used (RFC 3501 7.2.6).
     void tellNewKeywords(ResponseWriter& writer, const maildir::KeywordTable& keywords);
@@ -80,21 +89,20 @@ public:
                                                    bool withRecent) const;
 
 private:
-    struct KnownFlags {
-        maildir::FlagSet flags;
-        maildir::KeywordSet keywords;
-    };
+    using KnownFlags = News::KnownFlags;
+    bool tellFlags(ResponseWriter& writer, const std::function<bool()>& isEnough);
     std::shared_ptr<maildir::Mailbox> _mailbox;
     bool _isReadOnly;
     ShownKeywords _shownKeywords;
     std::unique_ptr<maildir::Viewer> _viewer;
     std::shared_ptr<const maildir::Snapshot> _shown;
     std::unordered_set<std::uint32_t> _recent;
-    std::unordered_map<Uid, KnownFlags> _known;
+    News::Known _known;
     std::vector<Uid> _savedResult;
     std::size_t _toldKeywords = 0;  // fingerprint of their names
     std::size_t _toldExists = 0;
     std::size_t _held = 0;  // messages shown that are gone
+    std::optional<News> _news;
     std::shared_ptr<const maildir::Snapshot> lookAtDisk(const SyncOptions& options);
     [[nodiscard]] std::vector<std::string> definedFlags(const maildir::KeywordTable& keywords) const;
     static KnownFlags flagsIn(const maildir::Snapshot& snapshot, Uid uid);

@@ -143,6 +143,7 @@ class SearchProgramTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(forgetsOneMessageForTheNext);
     CPPUNIT_TEST(leavesTextsForASecondStep);
     CPPUNIT_TEST(remembersWhatTheFirstStepTold);
+    CPPUNIT_TEST(pausesBetweenLooksAtHeaders);
     CPPUNIT_TEST(takesAGroupOfOneForItsKey);
     CPPUNIT_TEST(refusesABadSet);
     CPPUNIT_TEST(refusesTooMuch);
@@ -343,6 +344,26 @@ public:
 
         const auto unread = compiled(group(SearchKey::And, {text(SearchKey::From, "ann"), key(SearchKey::Seen)}));
         CPPUNIT_ASSERT(!std::get<SearchProgram>(unread).readsTexts());
+    }
+
+    void pausesBetweenLooksAtHeaders() {
+        auto compilation = compiled(group(SearchKey::And, {text(SearchKey::From, "ann"), text(SearchKey::Subject, "s"),
+                                                           group(SearchKey::Not, {text(SearchKey::Cc, "x")})}));
+        auto& program = std::get<SearchProgram>(compilation);
+        _message.addresses["FROM"] = {"Ann"};
+        _message.header["SUBJECT"] = {"s"};
+        SearchProgram::Answers answers;
+        const std::function<bool()> atOnce = [] { return true; };
+        for (const int looks : {1, 2}) {
+            CPPUNIT_ASSERT(!program.matchesUnread(_message, answers, atOnce) && program.isPaused());
+            CPPUNIT_ASSERT_EQUAL(looks, _message.headerLooks);
+        }
+        CPPUNIT_ASSERT(program.matchesUnread(_message, answers, atOnce) == std::optional(true));
+        CPPUNIT_ASSERT(!program.isPaused());
+        CPPUNIT_ASSERT_EQUAL(3, _message.headerLooks);
+        Message other;  // decided by its first look
+        CPPUNIT_ASSERT(program.matchesUnread(other, answers, atOnce) == std::optional(false));
+        CPPUNIT_ASSERT(!program.isPaused());
     }
 
     void remembersWhatTheFirstStepTold() {

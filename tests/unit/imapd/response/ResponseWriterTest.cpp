@@ -27,10 +27,6 @@ class ResponseWriterTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(keepsALineALine);
     CPPUNIT_TEST(writesFetchFlags);
     CPPUNIT_TEST(tellsNoRecentUnderRev2);
-    CPPUNIT_TEST(answersAnEmptySearch);
-    CPPUNIT_TEST(writesEsearch);
-    CPPUNIT_TEST(leavesOutOfEsearchWhatIsNotThere);
-    CPPUNIT_TEST(compactsSets);
     CPPUNIT_TEST(joinsNothingAcrossTheEndOfNumbers);
     CPPUNIT_TEST(keepsTheOrderOfUids);
     CPPUNIT_TEST(givesErrorsTheirCodes);
@@ -143,28 +139,6 @@ public:
         _features.rev2 = false;
         _writer.recent(3);
         CPPUNIT_ASSERT_EQUAL("* 3 RECENT\r\n"s, _out);
-    }
-
-    void answersAnEmptySearch() {
-        _writer.search({});
-        CPPUNIT_ASSERT_EQUAL("* SEARCH\r\n"s, _out);
-    }
-
-    void writesEsearch() {
-        _writer.esearch("a\"1", {true, 2, 4294967295u, "2:3,4294967295", 3});
-        CPPUNIT_ASSERT_EQUAL("* ESEARCH (TAG \"a\\\"1\") UID MIN 2 MAX 4294967295 ALL 2:3,4294967295 COUNT 3\r\n"s,
-                             _out);
-    }
-
-    void leavesOutOfEsearchWhatIsNotThere() {
-        _writer.esearch("a1", {false, {}, {}, "", 0});
-        CPPUNIT_ASSERT_EQUAL("* ESEARCH (TAG \"a1\") COUNT 0\r\n"s, _out);
-    }
-
-    void compactsSets() {
-        const std::vector<std::uint32_t> numbers{1, 2, 3, 7, 9, 10};
-        CPPUNIT_ASSERT_EQUAL("1:3,7,9:10"s, compactSet(numbers));
-        CPPUNIT_ASSERT_EQUAL(""s, compactSet(std::span<const std::uint32_t>()));
     }
 
     void joinsNothingAcrossTheEndOfNumbers() {
