@@ -74,23 +74,6 @@ void addSuperiors(Candidates& candidates) {
     }
 }
 
-Candidates listed(const UserMail& mail, const ClientNames& names, bool needsSubscriptions) {
-    Candidates candidates = existing(mail);
-    if (needsSubscriptions) addSubscribed(candidates, mail, names);
-    addSuperiors(candidates);
-    return candidates;
-}
-
-// Whether they exist is nothing that LSUB tells, and costs a look at every folder: only where several names can mean a
-// mailbox is it one to know which.
-Candidates subscribed(const UserMail& mail, const ClientNames& names) {
-    Candidates candidates;
-    if (!names.areExact()) candidates = existing(mail);
-    addSubscribed(candidates, mail, names);
-    addSuperiors(candidates);
-    return candidates;
-}
-
 // INBOX first, then in the order of names.
 std::vector<std::pair<MailboxName, Candidate>> inOrder(Candidates candidates) {
     std::vector<std::pair<MailboxName, Candidate>> ordered;
@@ -100,11 +83,49 @@ std::vector<std::pair<MailboxName, Candidate>> inOrder(Candidates candidates) {
     return ordered;
 }
 
-std::vector<ListPattern> patternsOf(const UserMail& mail, const std::string& reference,
-                                    const std::vector<std::string>& given) {
-    std::vector<ListPattern> patterns;
+// The names that a command looks through, gathered in steps: each takes its time where there are many thousands.
+class Gathering {
+public:
+    // Whether they exist is nothing that LSUB tells, and costs a look at every folder: only where several names can
+    // mean a mailbox is it one to know which.
+    enum What { Existing, WithSubscriptions, Subscribed };
+    explicit Gathering(What what) : _what(what) {}
+
+    // True once all is there.
+    bool step(Session& session) {
+        const UserMail& mail = session.mail();
+        switch (_steps++) {
+            case 0:
+                names = mail.clientNames();
+                return false;
+            case 1:
+                if (_what != Subscribed || !names.areExact()) _candidates = existing(mail);
+                return false;
+            case 2:
+                if (_what != Existing) addSubscribed(_candidates, mail, names);
+                return false;
+            case 3:
+                addSuperiors(_candidates);
+                return false;
+            default:
+                ordered = inOrder(std::exchange(_candidates, {}));
+                return true;
+        }
+    }
+
+    ClientNames names;
+    std::vector<std::pair<MailboxName, Candidate>> ordered;  // once all is there
+
+private:
+    What _what;
+    int _steps = 0;
+    Candidates _candidates;
+};
+
+ListPatterns patternsOf(const UserMail& mail, const std::string& reference, const std::vector<std::string>& given) {
+    ListPatterns patterns;
     for (const std::string& each : given) {
-        patterns.emplace_back(mail.comparable(reference + each), mail.delimiter());
+        patterns.add(ListPattern(mail.comparable(reference + each), mail.delimiter()));
     }
     return patterns;
 }
@@ -137,20 +158,29 @@ public:
         : _command(std::move(command)),
           _response(std::move(response)),
           _patterns(patternsOf(session.mail(), _command.reference, _command.patterns)),
-          _names(session.mail().clientNames()),
-          _candidates(inOrder(listed(session.mail(), _names, _command.selectSubscribed || _command.returnSubscribed))),
-          _specialUses(session.mail().specialUses()) {}
+          _names(_command.selectSubscribed || _command.returnSubscribed ? Gathering::WithSubscriptions
+                                                                        : Gathering::Existing) {}
 
     Progress step(Session& session) override {
         const TimeSlice slice;
-        while (_status || _next < _candidates.size()) {
+        while (!_isGathered) {
+            if (slice.isOver()) return Progress::Again;
+            _isGathered = _names.step(session);
+            if (_isGathered) _specialUses = session.mail().specialUses();
+        }
+        while (_status || _next < _names.ordered.size()) {
             if (session.outputIsFull() || slice.isOver()) return Progress::Again;
             if (_status) {
                 if (!stepStatus(session, slice)) return Progress::Again;
                 continue;
             }
-            const auto& [name, candidate] = _candidates[_next++];
-            list(session, name, candidate);
+            const auto& [name, candidate] = _names.ordered[_next];
+            const std::string wireName = session.mail().wireNameOf(_names.names.shown(name));
+            const auto isMatch =
+                _patterns.match(session.mail().comparable(wireName), [&slice] { return slice.isOver(); });
+            if (!isMatch) return Progress::Again;
+            ++_next;
+            if (*isMatch) list(session, name, candidate, wireName);
         }
         return Progress::Done;
     }
@@ -158,13 +188,8 @@ public:
     Reply reply() override { return Reply::ok(_response + " completed"); }
 
 private:
-    void list(Session& session, const MailboxName& name, const Candidate& candidate) {
+    void list(Session& session, const MailboxName& name, const Candidate& candidate, const std::string& wireName) {
         const UserMail& mail = session.mail();
-        const std::string wireName = mail.wireNameOf(_names.shown(name));
-        const std::string comparable = mail.comparable(wireName);
-        if (std::none_of(_patterns.begin(), _patterns.end(),
-                         [&](const ListPattern& each) { return each.matches(comparable); }))
-            return;
         const auto own = _specialUses.find(name);
         std::vector<std::string> uses = own != _specialUses.end() ? own->second : std::vector<std::string>();
         if (_response == "XLIST" && name.isInbox()) uses.emplace_back("\\Inbox");
@@ -219,12 +244,49 @@ private:
 
     List _command;
     std::string _response;
-    std::vector<ListPattern> _patterns;
-    ClientNames _names;
-    std::vector<std::pair<MailboxName, Candidate>> _candidates;
+    ListPatterns _patterns;
+    Gathering _names;
+    bool _isGathered = false;
     UserMail::SpecialUses _specialUses;
     std::size_t _next = 0;
     std::optional<StatusWork> _status;
+};
+
+class LsubExecution : public Execution {
+public:
+    LsubExecution(Session& session, const Lsub& command)
+        : _patterns(patternsOf(session.mail(), command.reference, {command.pattern})),
+          _stopsAtLevels(command.pattern.back() == '%') {}
+
+    Progress step(Session& session) override {
+        const TimeSlice slice;
+        while (!_isGathered) {
+            if (slice.isOver()) return Progress::Again;
+            _isGathered = _names.step(session);
+        }
+        for (; _next < _names.ordered.size(); ++_next) {
+            if (session.outputIsFull() || slice.isOver()) return Progress::Again;
+            const auto& [name, candidate] = _names.ordered[_next];
+            // A level above subscribed names is listed as \Noselect where the pattern ends at levels (RFC 3501 6.3.9).
+            const bool isLevel = _stopsAtLevels && candidate.hasSubscribedChildren;
+            if (!candidate.isSubscribed && !isLevel) continue;
+            const std::string wireName = session.mail().wireNameOf(_names.names.shown(name));
+            if (!*_patterns.match(session.mail().comparable(wireName), [] { return false; })) continue;
+            std::vector<std::string> attributes;
+            if (!candidate.isSubscribed) attributes.emplace_back("\\Noselect");
+            writeEntry(session, {.response = "LSUB", .attributes = std::move(attributes), .wireName = wireName});
+        }
+        return Progress::Done;
+    }
+
+    Reply reply() override { return Reply::ok("LSUB completed"); }
+
+private:
+    ListPatterns _patterns;
+    Gathering _names{Gathering::Subscribed};
+    bool _isGathered = false;
+    bool _stopsAtLevels;
+    std::size_t _next = 0;
 };
 
 }  // namespace
@@ -257,26 +319,12 @@ std::unique_ptr<Execution> startXList(Session& session, Arguments&& arguments) {
 
 std::unique_ptr<Execution> startLsub(Session& session, Arguments&& arguments) {
     const Lsub& command = std::get<Lsub>(arguments);
-    const UserMail& mail = session.mail();
     if (isNoLevel(session, command.reference)) return finished(Reply::ok("LSUB completed"));
     if (command.pattern.empty()) {
         writeRoot(session, "LSUB", command.reference);
         return finished(Reply::ok("LSUB completed"));
     }
-    const ListPattern pattern(mail.comparable(command.reference + command.pattern), mail.delimiter());
-    const ClientNames names = mail.clientNames();
-    const bool stopsAtLevels = !command.pattern.empty() && command.pattern.back() == '%';
-    for (const auto& [name, candidate] : inOrder(subscribed(mail, names))) {
-        // A level above subscribed names is listed as \Noselect where the pattern ends at levels (RFC 3501 6.3.9).
-        const bool isLevel = stopsAtLevels && candidate.hasSubscribedChildren;
-        if (!candidate.isSubscribed && !isLevel) continue;
-        const std::string wireName = mail.wireNameOf(names.shown(name));
-        if (!pattern.matches(mail.comparable(wireName))) continue;
-        std::vector<std::string> attributes;
-        if (!candidate.isSubscribed) attributes.emplace_back("\\Noselect");
-        writeEntry(session, {.response = "LSUB", .attributes = attributes, .wireName = wireName});
-    }
-    return finished(Reply::ok("LSUB completed"));
+    return std::make_unique<LsubExecution>(session, command);
 }
 
 }  // namespace imapd
