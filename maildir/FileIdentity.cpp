@@ -93,6 +93,12 @@ bool FileIdentity::isCurrent(const std::shared_ptr<const FileIdentity>& identity
     return mine->user() == identity->user() && mine->group() == identity->group();
 }
 
+std::string FileIdentity::nameFor(const std::string& name, const std::shared_ptr<const FileIdentity>& identity) {
+    if (!identity) return name;
+    // No path has a NUL.
+    return name + '\0' + std::to_string(identity->user()) + ':' + std::to_string(identity->group());
+}
+
 FileIdentity::Scope::Scope(std::shared_ptr<const FileIdentity> identity) {
     if (isCurrent(identity)) return;
     ThreadState& mine = state();

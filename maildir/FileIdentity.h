@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include <memory>
+#include <string>
 
 namespace maildir {
 
@@ -26,6 +27,10 @@ public:
     static std::shared_ptr<const FileIdentity> current();
     // Whether this thread works with these rights (null: the server's own).
     static bool isCurrent(const std::shared_ptr<const FileIdentity>& identity);
+
+    // Under which name something is kept that was learnt of `name` with these rights (null: the server's own, and the
+    // name itself), so that nobody is told of it who would not have been let at it.
+    static std::string nameFor(const std::string& name, const std::shared_ptr<const FileIdentity>& identity);
 
     [[nodiscard]] uid_t user() const { return _user; }
     [[nodiscard]] gid_t group() const { return _group; }

@@ -45,25 +45,25 @@ CacheFolder::CacheFolder(std::string path, std::uint64_t maxOctets, std::functio
       _calmSeconds(calmSeconds),
       _written(maxOctets) {}
 
-std::string CacheFolder::pathOf(const std::string& directory) const {
-    const XXH128_hash_t hash = XXH3_128bits(directory.data(), directory.size());
-    char name[40];
-    (void)std::snprintf(name, sizeof name, "/%02x/%016llx%016llx", static_cast<unsigned>(hash.high64 >> 56),
+std::string CacheFolder::pathOf(const std::string& name) const {
+    const XXH128_hash_t hash = XXH3_128bits(name.data(), name.size());
+    char digits[40];
+    (void)std::snprintf(digits, sizeof digits, "/%02x/%016llx%016llx", static_cast<unsigned>(hash.high64 >> 56),
                         static_cast<unsigned long long>(hash.high64), static_cast<unsigned long long>(hash.low64));
-    return _path + name + std::string(suffix);
+    return _path + digits + std::string(suffix);
 }
 
-std::shared_ptr<CacheFile> CacheFolder::open(const std::string& directory) const {
+std::shared_ptr<CacheFile> CacheFolder::open(const std::string& name) const {
     const FileIdentity::Scope scope(nullptr);
-    const std::string path = pathOf(directory);
+    const std::string path = pathOf(name);
     std::shared_ptr<CacheFile> file = CacheFile::open(path);
     if (file) utimensat(AT_FDCWD, path.c_str(), nullptr, AT_SYMLINK_NOFOLLOW);
     return file;
 }
 
-std::shared_ptr<CacheFile> CacheFolder::create(const std::string& directory, const CacheFile* present) const {
+std::shared_ptr<CacheFile> CacheFolder::create(const std::string& name, const CacheFile* present) const {
     const FileIdentity::Scope scope(nullptr);
-    const std::string path = pathOf(directory);
+    const std::string path = pathOf(name);
     makeFolder(_path.substr(0, _path.rfind('/')));
     makeFolder(_path);
     makeFolder(path.substr(0, path.rfind('/')));
@@ -73,9 +73,9 @@ std::shared_ptr<CacheFile> CacheFolder::create(const std::string& directory, con
     return CacheFile::create(path);
 }
 
-void CacheFolder::remove(const std::string& directory) const {
+void CacheFolder::remove(const std::string& name) const {
     const FileIdentity::Scope scope(nullptr);
-    unlink(pathOf(directory).c_str());
+    unlink(pathOf(name).c_str());
 }
 
 void CacheFolder::noteFailure(const std::string& why) {

@@ -1,5 +1,6 @@
-// The folder below state.path that holds the cache files, one for each mailbox, named by a hash of its directory; kept
-// within a size. Any thread; files are touched with the server's own rights (FileIdentity).
+// The folder below state.path that holds the cache files, one for each mailbox and identity that reads it, named by a
+// hash of both (FileIdentity::nameFor() the directory); kept within a size. Any thread; files are touched with the
+// server's own rights (FileIdentity).
 #pragma once
 
 #include <atomic>
@@ -20,12 +21,12 @@ public:
                 std::int64_t calmSeconds = 60);
 
     // The file of a mailbox, which counts as used now; null: there is none that can be used.
-    std::shared_ptr<CacheFile> open(const std::string& directory) const;
+    std::shared_ptr<CacheFile> open(const std::string& name) const;
     // A new one in its place, once it is published; present: the one that the caller has open, or null. Throws Error:
     // Busy if another one is in use.
-    std::shared_ptr<CacheFile> create(const std::string& directory, const CacheFile* present) const;
+    std::shared_ptr<CacheFile> create(const std::string& name, const CacheFile* present) const;
     // The mailbox is gone: so is what is known of it.
-    void remove(const std::string& directory) const;
+    void remove(const std::string& name) const;
     [[nodiscard]] std::uint64_t maxOctets() const { return _maxOctets; }
 
     void noteWritten(std::uint64_t octets) { _written += octets; }
@@ -37,7 +38,7 @@ public:
     void trim();
 
 private:
-    [[nodiscard]] std::string pathOf(const std::string& directory) const;
+    [[nodiscard]] std::string pathOf(const std::string& name) const;
 
     const std::string _path;
     const std::uint64_t _maxOctets;

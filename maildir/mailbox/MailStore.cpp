@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "maildir/FileIdentity.h"
 #include "maildir/FileOps.h"
 #include "maildir/mailbox/Saver.h"
 
@@ -170,7 +171,9 @@ void MailStore::forget(const std::string& directory) {
         }
     }
     if (gone) gone->markGone();
-    if (_state->options.cache) _state->options.cache->remove(directory);
+    if (!_state->options.cache) return;
+    if (gone) _state->options.cache->remove(gone->factsName());
+    _state->options.cache->remove(FileIdentity::nameFor(directory, FileIdentity::current()));
 }
 
 void MailStore::requireRoot(const std::string& root) const {

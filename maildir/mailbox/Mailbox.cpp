@@ -501,6 +501,10 @@ const std::string& Mailbox::directory() const {
     return _state->directory;
 }
 
+const std::string& Mailbox::factsName() const {
+    return _state->factsName;
+}
+
 std::shared_ptr<const Snapshot> Mailbox::snapshot() {
     const std::shared_ptr<const Snapshot> snapshot = _state->published();
     return snapshot->uidValidity().value != 0 || _state->isGone ? snapshot : refresh();

@@ -104,6 +104,8 @@ public:
     ~Mailbox();
 
     [[nodiscard]] const std::string& directory() const;
+    // Under which name the cache has it: the directory, and with whose rights it was read (FileIdentity).
+    [[nodiscard]] const std::string& factsName() const;
 
     // The newest published state, as it is known now: no look at the disk. Before the first refresh(): loads.
     std::shared_ptr<const Snapshot> snapshot();

@@ -122,6 +122,8 @@ struct Mailbox::State {
     const std::string directory;
     const Mailbox::Options options;
     const std::shared_ptr<const FileIdentity> identity = FileIdentity::current();  // with which it is opened
+    // Facts are kept under this name: what one user of the system read, another may not be allowed to read.
+    const std::string factsName = FileIdentity::nameFor(directory, identity);
     const std::shared_ptr<ChangeFeed> feed = std::make_shared<ChangeFeed>();
     std::atomic<bool> isGone{false};
     std::atomic<std::uint64_t> listings{0}, parsed{0};

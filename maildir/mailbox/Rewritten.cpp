@@ -84,7 +84,7 @@ MessageKey Mailbox::State::keyOf(Uid uid) const {
     std::uint64_t mailbox = mailboxKey;
     if (mailbox == 0) {
         const UidValidity validity = published()->uidValidity();
-        const std::string text = std::to_string(validity.value) + directory;
+        const std::string text = std::to_string(validity.value) + factsName;
         mailbox = XXH3_64bits_withSecret(text.data(), text.size(), secret().data(), secret().size());
         if (validity.value != 0) mailboxKey = mailbox;
     }

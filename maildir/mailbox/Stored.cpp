@@ -61,7 +61,7 @@ timespec timeOf(const FolderState& folder) {
 bool Mailbox::State::restoreLocked(bool& isUpToDate) {
     if (!options.cache) return false;
     saved = {};  // of a try that had to wait for a lock
-    const std::shared_ptr<CacheFile> file = options.cache->open(directory);
+    const std::shared_ptr<CacheFile> file = options.cache->open(factsName);
     if (!file) return false;
     std::optional<StoredMailbox> stored = decodeStored(file->root());
     if (!stored || stored->directory != directory) return false;
@@ -183,7 +183,7 @@ void Mailbox::State::writeChunks(StoredMailbox& stored, const Snapshot& snapshot
 }
 
 void Mailbox::State::writeNewFile(StoredMailbox& stored, const Snapshot& snapshot, Saved& target) {
-    target.file = options.cache->create(directory, saved.file.get());
+    target.file = options.cache->create(factsName, saved.file.get());
     writeChunks(stored, snapshot, saved, target);
     const std::uint64_t most = options.cache->maxOctets() / 2;
     stored.facts =

@@ -1,6 +1,8 @@
 // The mailboxes that the process keeps.
 #include "MaildirFixture.h"
 
+#include "maildir/FileIdentity.h"
+
 namespace maildir::test {
 
 namespace {
@@ -13,7 +15,11 @@ class MailStoreTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(forgetsThatOneAlone);
     CPPUNIT_TEST(refusesWhatIsNoMaildir);
     CPPUNIT_TEST(watchesOneDirectoryByTwoPaths);
+    CPPUNIT_TEST(keepsFactsFromOtherUsers);
+    CPPUNIT_TEST(keepsCacheFilesFromOtherUsers);
     CPPUNIT_TEST_SUITE_END();
+
+    static constexpr uid_t owner = 61001, stranger = 61002;
 
     TemporaryDirectory _directory;
     Maildir _maildir{_directory.path + "/box"};
@@ -70,6 +76,82 @@ public:
         CPPUNIT_ASSERT(top->isGone() && !sub->isGone() && !other->isGone());
         CPPUNIT_ASSERT(_store->open(_maildir.path) != top);
         CPPUNIT_ASSERT(_store->open(below.path) == sub);
+    }
+
+    // What a user of the system who reads in this folder is told of message 1: "denied", or what was found.
+    std::string toldTo(MailStore& store, uid_t user, const std::string& what) {
+        const FileIdentity::Scope scope(FileIdentity::of(user, user));
+        try {
+            const auto mailbox = store.open(_maildir.path);
+            const Viewer viewer(mailbox, {});
+            const Uid uid = mailbox->refresh()->at(0)->uid;
+            if (what == "octets") return std::to_string(mailbox->exactOctets(uid));
+            if (what == "type") return mailbox->structure(uid)->root.type;
+            if (what == "rendering") return mailbox->sevenBit(uid) ? "rendered" : "as it is";
+            if (what == "column") return mailbox->column("from")->size() > 0 ? "filled" : "empty";
+            const auto known = mailbox->derived(uid, "key");
+            return known ? *known : "none";
+        } catch (const Error& error) {
+            if (error.kind() != ErrorKind::NoPermission) throw;
+            return "denied";
+        }
+    }
+
+    // Files of one user, in a folder that another one may list.
+    void shareWithoutTheFiles() {
+        for (const char* part : {"", "/new", "/cur", "/tmp"}) chmod((_maildir.path + part).c_str(), 0777);
+        chmod(_directory.path.c_str(), 0755);
+        const std::string base = _maildir.deliver("Subject: secr\xc3\xa4t\nX: y\n\nbod\xc3\xa4\n");
+        const std::string file = _maildir.path + "/" + _maildir.find(base);
+        chmod(file.c_str(), 0600);
+        CPPUNIT_ASSERT_EQUAL(0, chown(file.c_str(), owner, owner));
+    }
+
+    void readAsTheOwner(MailStore& store) {
+        const FileIdentity::Scope scope(FileIdentity::of(owner, owner));
+        const auto mailbox = store.open(_maildir.path);
+        const Viewer viewer(mailbox, {});
+        const Uid uid = mailbox->refresh()->at(0)->uid;
+        CPPUNIT_ASSERT(mailbox->sevenBit(uid) != nullptr);
+        mailbox->storeDerived(uid, "key", "derived");
+        auto column = std::make_shared<Column>(mailbox->column("from")->opening());
+        column->add(uid, "someone");
+        mailbox->keepColumn("from", column);
+        chmod((_maildir.path + "/dovecot-uidlist").c_str(), 0666);
+    }
+
+    void keepsFactsFromOtherUsers() {
+        if (geteuid() != 0) return;
+        shareWithoutTheFiles();
+        Mailbox::Options options = _process.options();
+        options.renderings = std::make_shared<Renderings>("");
+        options.columns = std::make_shared<Columns>();
+        MailStore store(options, 100000);
+        readAsTheOwner(store);
+        CPPUNIT_ASSERT_EQUAL(std::string("derived"), toldTo(store, owner, "derived"));
+        CPPUNIT_ASSERT_EQUAL(std::string("filled"), toldTo(store, owner, "column"));
+        CPPUNIT_ASSERT_EQUAL(std::string("denied"), toldTo(store, stranger, "type"));
+        CPPUNIT_ASSERT_EQUAL(std::string("denied"), toldTo(store, stranger, "octets"));
+        CPPUNIT_ASSERT_EQUAL(std::string("denied"), toldTo(store, stranger, "rendering"));
+        CPPUNIT_ASSERT_EQUAL(std::string("none"), toldTo(store, stranger, "derived"));
+        CPPUNIT_ASSERT_EQUAL(std::string("empty"), toldTo(store, stranger, "column"));
+        CPPUNIT_ASSERT_EQUAL(std::string("derived"), toldTo(store, owner, "derived"));
+    }
+
+    void keepsCacheFilesFromOtherUsers() {
+        if (geteuid() != 0) return;
+        shareWithoutTheFiles();
+        const std::string cache = _directory.path + "/cache";
+        {
+            const Process first(true, cache);
+            MailStore store(first.options(), 100000);
+            readAsTheOwner(store);
+        }
+        const Process second(true, cache);
+        MailStore store(second.options(), 100000);
+        CPPUNIT_ASSERT_EQUAL(std::string("none"), toldTo(store, stranger, "derived"));
+        CPPUNIT_ASSERT_EQUAL(std::string("denied"), toldTo(store, stranger, "type"));
+        CPPUNIT_ASSERT_EQUAL(std::string("derived"), toldTo(store, owner, "derived"));
     }
 
     void refusesWhatIsNoMaildir() {
