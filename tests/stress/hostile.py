@@ -21,10 +21,12 @@ from imapclient import ImapClient, ImapError
 from stress_test import require
 
 MOST_SECONDS = 1.0          # for each step of the witness
-QUICK_SECONDS = 0.1         # the same, during attacks that cost the server next to nothing
+QUICK_SECONDS = 0.1         # the same, during attacks that take no worker for long, and load nothing but the server
 MOST_MEGABYTES = 96         # that an attack may add
 TREES = 150                 # nested folders for LIST to walk
 BIG, BIGS = 2_000_000, 20   # octets and number of the large messages
+HUGE = 60_000_000           # octets of one message
+CROWD, UNREAD = 20_000, 10  # messages with many keywords; sessions that show them and don't read
 
 
 def resident(pid):
@@ -379,9 +381,55 @@ def strange_files(attack):
         require(result.status in ("OK", "NO"), f"a pipe as subscriptions: {command}: {result!r}")
 
 
+def huge_patterns(attack):
+    """Patterns of a megabyte, of letters and of wildcards, for a tree of hundreds of names."""
+    clients = [attack.client("tree", select_it=False) for _ in range(8)]
+    for number, client in enumerate(clients):
+        bomb = ("a*" if number % 2 else "%*a") * 300_000
+        for command in ("LSUB", "LIST"):
+            client.send(b'h%d %s "" {%d+}\r\n%s\r\n' % (number, command.encode(), len(bomb), bomb.encode()))
+    for client in clients:
+        for _ in range(2):
+            while not isinstance(response := client.read_response(), tuple):
+                pass
+            require(response[1].status in ("OK", "NO"), f"{response!r}")
+
+
+def huge_searches(attack):
+    """A hundred texts that are not there, in a message of 60 MB."""
+    clients = [attack.client("huge") for _ in range(8)]
+    texts = " ".join(f"TEXT nothing{number}" for number in range(100))
+    for client in clients:
+        client.start("SEARCH", texts)
+    hold(4)
+
+
+def unread_news(attack):
+    """Flags of 20,000 messages with 26 keywords each are news for sessions that don't read them."""
+    sessions = [attack.client("crowd") for _ in range(UNREAD)]
+    with attack.server.connect("crowd") as other:
+        other.select("INBOX")
+        other.ok("STORE 1:* +FLAGS.SILENT (\\Answered)")
+    for each in sessions:
+        each.start("NOOP")
+    hold(4)
+    for each in sessions:       # what comes in pieces comes whole
+        told = each.finish(b"t%d" % each._number)
+        require(told.status == "OK" and len(told.of("FETCH")) == CROWD, f"{told!r} {len(told.of('FETCH'))}")
+
+
+def unread_answers(attack):
+    """All numbers of a large mailbox, again and again, for sessions that don't read them."""
+    for _ in range(UNREAD):
+        client = attack.client("crowd")
+        client.send(b"".join(b"u%d UID SEARCH ALL\r\n" % number for number in range(100)))
+    hold(3)
+
+
 ATTACKS = [slow_loris, never_reading, endless_line, endless_literal, literals_in_vain, announced_appends, search_nesting,
-           list_wildcards, huge_sets, fetch_bombs, message_bombs, pipelines, half_handshakes, garbage, strange_files]
-QUICK = [strange_files]
+           list_wildcards, huge_sets, fetch_bombs, message_bombs, pipelines, half_handshakes, garbage, strange_files, huge_patterns,
+           huge_searches, unread_news, unread_answers]
+QUICK = [strange_files, huge_patterns, huge_searches, unread_news, unread_answers]
 
 
 def fill(server):
@@ -396,6 +444,24 @@ def fill(server):
             client.ok("CREATE", f"{'a' * 20}{number}/{'ab' * 10}/{'abc' * 8}")
 
 
+def put_files(server):
+    """What would take long to append."""
+    for user in ("huge", "crowd"):
+        for name in ("cur", "new", "tmp"):
+            os.makedirs(os.path.join(server.maildir(user), name), exist_ok=True)
+    with open(os.path.join(server.maildir("huge"), "cur", "1600000000.M1P1.host:2,"), "w", encoding="ascii") as file:
+        file.write("Subject: huge\n\n" + ("y" * 98 + "\n") * (HUGE // 99))
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    with open(os.path.join(server.maildir("crowd"), "dovecot-keywords"), "w", encoding="ascii") as file:
+        file.writelines(f"{number} a-keyword-that-is-as-long-as-some-programs-make-them-{number}\n"
+                        for number in range(len(letters)))
+    for number in range(CROWD):
+        name = f"{1_600_000_000 + number}.M1P1.host:2,S{letters}"
+        with open(os.path.join(server.maildir("crowd"), "cur", name), "w", encoding="ascii") as file:
+            file.write(f"Subject: {number}\n\ntext\n")
+    server.give_mail_to_owner()
+
+
 def settled(value, limit, seconds=10):
     """Waits until value() is at most `limit`; returns it."""
     end = time.monotonic() + seconds
@@ -406,8 +472,10 @@ def settled(value, limit, seconds=10):
 
 def tests(counter, options, make_server, folder):
     stress_test.more_descriptors(2000)
-    with make_server(folder, users=["witness", "victim", "tree", "bombs", "strange"], settings={"log.level": "warning"}) as server:
+    with make_server(folder, users=["witness", "victim", "tree", "bombs", "strange", "huge", "crowd"],
+                     settings={"log.level": "warning"}) as server:
         fill(server)
+        put_files(server)
         context, pid = multiprocessing.get_context("fork"), server.process.pid
         hold(0.5)
         start = descriptors(pid)
