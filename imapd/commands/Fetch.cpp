@@ -1,6 +1,8 @@
 #include "imapd/commands/Fetch.h"
 
 #include <algorithm>
+#include <span>
+#include <string>
 #include <unordered_set>
 
 #include "imapd/commands/DerivedItems.h"
@@ -10,6 +12,7 @@
 #include "imapd/commands/PreparedMessage.h"
 #include "imapd/session/Services.h"
 #include "imapd/session/Session.h"
+#include "maildir/UnreadableFile.h"
 
 namespace imapd {
 
@@ -56,6 +59,7 @@ public:
     Reply reply() override {
         // RFC 2180 4.1.2: what could be fetched was sent; RFC 5530 names the reason for the rest.
         if (_someGone) return Reply::no("Some of the messages no longer exist", "EXPUNGEISSUED");
+        if (_unreadableCount > 0) return unreadable();
         if (_someUnknown) {
             return Reply::no("The Content-Transfer-Encoding of a part is not known", "UNKNOWN-CTE");  // RFC 3516 4.3
         }
@@ -84,11 +88,42 @@ private:
                                                         _marked.contains(uid.value));
         } catch (const Error& error) {
             if (error.kind() == ErrorKind::WouldWait) --_next;
-            if (error.kind() != ErrorKind::Expunged) throw;
-            _someGone = true;
+            if (error.kind() == ErrorKind::Expunged)
+                _someGone = true;
+            else if (maildir::isOfOneMessage(error))
+                noteUnreadable(session, uid, error);
+            else
+                throw;
         } catch (const UnknownEncoding&) {
             _someUnknown = true;
         }
+    }
+
+    // The others are told all the same; that it was read is not true of this one.
+    void noteUnreadable(Session& session, Uid uid, const Error& error) {
+        session.noteUnreadable(error);
+        if (_unreadableCount++ == 0) {
+            const std::optional<SeqNum> number = session.view().numberOf(uid);
+            _unreadable =
+                "Message " + std::to_string(number ? number->value : 0) + " (UID " + std::to_string(uid.value) + ")";
+            _unreadableCode = error.kind() == ErrorKind::NoPermission ? "NOPERM" : "CONTACTADMIN";
+        }
+        if (!_marked.contains(uid.value)) return;
+        maildir::FlagChange change;
+        change.mode = maildir::FlagChange::Remove;
+        change.flags.set(Flag::Seen);
+        try {
+            session.view().mailbox().changeFlags(std::span(&uid, 1), change);
+        } catch (const Error& failure) {
+            session.logFailure("\\Seen could not be taken back", failure);
+        }
+    }
+
+    [[nodiscard]] Reply unreadable() const {
+        const std::size_t others = _unreadableCount - 1;
+        const std::string more =
+            others == 0 ? "" : " and " + std::to_string(others) + (others == 1 ? " other" : " others");
+        return Reply::no(_unreadable + more + " cannot be read; the admin's log tells why", _unreadableCode);
     }
 
     // A FETCH of many messages has other threads prepare those to come, if it reads files: for what it sends, or since
@@ -152,6 +187,8 @@ private:
     std::optional<maildir::Preparations<PreparedMessage>> _ahead;
     std::unique_ptr<FetchedMessage> _message;
     bool _someGone = false, _someUnknown = false;
+    std::size_t _unreadableCount = 0;
+    std::string _unreadable, _unreadableCode;  // the first of them, and why
 };
 
 }  // namespace

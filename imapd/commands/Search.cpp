@@ -10,6 +10,7 @@
 #include "imapd/response/SearchAnswer.h"
 #include "imapd/session/Services.h"
 #include "imapd/session/Session.h"
+#include "maildir/UnreadableFile.h"
 
 namespace imapd {
 
@@ -107,12 +108,18 @@ private:
         const std::optional<bool> isMatch = ask(session, unread.position, [&](ViewedMessage& message) {
             std::optional<SearchedTexts::Found> found;
             if (!_text && _reading) found = _reading->take(_nextUnread);
-            if (!found) {
-                if (!_text) _text.emplace(*_texts, session.view().mailbox(), uid);
-                while (!_text->step()) {
-                    if (slice.isOver()) return std::optional<bool>();
+            try {
+                if (!found) {
+                    if (!_text) _text.emplace(*_texts, session.view().mailbox(), uid);
+                    while (!_text->step()) {
+                        if (slice.isOver()) return std::optional<bool>();
+                    }
+                    found = _text->take();
                 }
-                found = _text->take();
+            } catch (const Error& error) {
+                if (!maildir::isOfOneMessage(error)) throw;
+                session.noteUnreadable(error);
+                found = _texts->nothing();
             }
             message.textWasRead(*_texts, *found);
             return std::optional(_program.matchesRead(message, std::move(unread.answers)));

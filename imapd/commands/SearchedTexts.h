@@ -24,6 +24,10 @@ public:
     struct Found {
         std::vector<bool> inBody, inMessage;
     };
+    // Of a message that can't be read.
+    [[nodiscard]] Found nothing() const {
+        return {std::vector<bool>(_inBodies.size()), std::vector<bool>(_inMessages.size())};
+    }
     // One message that is read for them, in pieces. One thread.
     class Reading {
     public:

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "imapd/commands/TimeSlice.h"
-#include "imapd/session/Services.h"
 #include "imapd/session/Session.h"
 #include "imapd/session/SizeOf.h"
 #include "imapd/session/UserMail.h"
@@ -19,8 +18,7 @@ bool StatusWork::step(Session& session, const TimeSlice& slice) {
         for (; _next < _snapshot->size(); ++_next) {
             if (slice.isOver()) return false;
             try {
-                _octets += messageOctets(*session.services().sizeStrategy(), *_mailbox, _snapshot->at(_next),
-                                         renderingFor(session));
+                _octets += countedOctets(session, *_mailbox, _snapshot->at(_next));
             } catch (const maildir::Error& error) {
                 if (error.kind() != maildir::ErrorKind::Expunged) throw;  // gone meanwhile: it does not count
             }

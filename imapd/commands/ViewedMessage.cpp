@@ -5,6 +5,7 @@
 
 #include "imapd/session/Session.h"
 #include "imapd/session/SizeOf.h"
+#include "maildir/UnreadableFile.h"
 #include "maildir/message/FieldText.h"
 #include "maildir/message/Header.h"
 
@@ -65,6 +66,17 @@ ViewedMessage::ViewedMessage(Session& session, const maildir::RecordRef& record,
                              SearchColumns& columns)
     : _session(&session), _record(record), _keywords(&keywords), _columns(&columns) {}
 
+template <class Value, class Look>
+Value ViewedMessage::readable(Value nothing, Look&& look) {
+    try {
+        return look();
+    } catch (const maildir::Error& error) {
+        if (!maildir::isOfOneMessage(error)) throw;
+        _session->noteUnreadable(error);
+        return nothing;
+    }
+}
+
 MessageContent& ViewedMessage::content() {
     if (!_content) _content.emplace(_session->view().mailbox(), _record->uid);
     return *_content;
@@ -88,26 +100,31 @@ std::int64_t ViewedMessage::internalDate() {
 }
 
 std::uint64_t ViewedMessage::octets() {
-    return messageOctets(*_session, _record);
+    return countedOctets(*_session, _session->view().mailbox(), _record);
 }
 
 std::string_view ViewedMessage::foldedHeader(const std::string& name) {
-    return _columns->value(name, _record->uid, [&] { return foldedLines(fieldTexts(name)); });
+    return readable(std::string_view(),
+                    [&] { return _columns->value(name, _record->uid, [&] { return foldedLines(fieldTexts(name)); }); });
 }
 
 std::string_view ViewedMessage::foldedAddresses(const std::string& name) {
-    return _columns->value("addresses " + name, _record->uid, [&] {
-        return foldedLines(headerTexts("addresses1 ", name, [](std::string_view rawValue, Texts& texts) {
-            for (std::string& text : maildir::addressTexts(rawValue)) texts.push_back(std::move(text));
-        }));
+    return readable(std::string_view(), [&] {
+        return _columns->value("addresses " + name, _record->uid, [&] {
+            return foldedLines(headerTexts("addresses1 ", name, [](std::string_view rawValue, Texts& texts) {
+                for (std::string& text : maildir::addressTexts(rawValue)) texts.push_back(std::move(text));
+            }));
+        });
     });
 }
 
 std::optional<std::int64_t> ViewedMessage::sentDay() {
-    const std::string_view octets = _columns->value("sent day", _record->uid, [this] {
-        const std::vector<std::string> values = fieldTexts("DATE");
-        const auto day = values.empty() ? std::nullopt : sentDayOf(values.front());
-        return day ? octetsOf(*day) : std::string();
+    const auto octets = readable(std::string_view(), [this] {
+        return _columns->value("sent day", _record->uid, [this] {
+            const std::vector<std::string> values = fieldTexts("DATE");
+            const auto day = values.empty() ? std::nullopt : sentDayOf(values.front());
+            return day ? octetsOf(*day) : std::string();
+        });
     });
     if (octets.empty()) return std::nullopt;
     return numberIn(octets);

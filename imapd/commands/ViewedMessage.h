@@ -38,6 +38,9 @@ public:
 
 private:
     MessageContent& content();
+    // What look() gives; of a message that can't be read, what it has that has nothing.
+    template <class Value, class Look>
+    Value readable(Value nothing, Look&& look);
     using Texts = std::vector<std::string>;
     // What `read` adds for each field of that name; kept as a derived fact, whose key starts with `kind`.
     Texts headerTexts(const char* kind, const std::string& name, void (*read)(std::string_view rawValue, Texts& texts));

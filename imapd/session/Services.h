@@ -14,6 +14,7 @@
 #include "imapd/session/LogLevel.h"
 #include "imapd/session/OctetPool.h"
 #include "imapd/session/Policy.h"
+#include "imapd/session/Unreadable.h"
 #include "maildir/mailbox/MailStore.h"
 #include "maildir/mailbox/ReadAhead.h"
 #include "modules/api/Module.h"
@@ -46,6 +47,7 @@ public:
     void log(const std::string& line, LogLevel level = LogLevel::Information) const;
 
     [[nodiscard]] ConnectionCounts& connections() { return _connections; }
+    [[nodiscard]] Unreadable& unreadable() { return _unreadable; }
 
 private:
     struct InForce {
@@ -72,6 +74,7 @@ private:
     const std::shared_ptr<OctetPool> _contentMemory = std::make_shared<OctetPool>(std::size_t(128) << 10, 256);
     std::unique_ptr<JobPool> _pool;
     ConnectionCounts _connections;
+    Unreadable _unreadable;
     std::atomic<bool> _hasTls{false};
 };
 

@@ -101,6 +101,10 @@ void Session::log(const std::string& text, LogLevel level) {
                    level);
 }
 
+void Session::noteUnreadable(const maildir::Error& error) {
+    _services->unreadable().note(error, [this](const std::string& line) { log(line, LogLevel::Error); });
+}
+
 void Session::logFailure(const std::string& what, const maildir::Error& error) {
     if (error.isLogged() || _complaints[what] == error.what()) return;
     _complaints[what] = error.what();

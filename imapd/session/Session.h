@@ -96,6 +96,9 @@ public:
     // The same for what failed, as much as it matters: what a client may well come upon is no error.
     void logFailure(const std::string& what, const maildir::Error& error);
 
+    // A message whose file can't be read (maildir::isOfOneMessage): told to the log, once a file.
+    void noteUnreadable(const maildir::Error& error);
+
     // Looks for news in the selected mailbox and tells them, or ends the session if the mailbox is gone.
     enum class Synchronised {
         Whole,

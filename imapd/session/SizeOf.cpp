@@ -2,6 +2,7 @@
 
 #include "imapd/session/Services.h"
 #include "imapd/session/Session.h"
+#include "maildir/UnreadableFile.h"
 
 namespace imapd {
 
@@ -48,6 +49,16 @@ std::uint64_t messageOctets(const maildock::SizeStrategy& strategy, maildir::Mai
 
 std::uint64_t messageOctets(Session& session, const maildir::RecordRef& record) {
     return messageOctets(*session.services().sizeStrategy(), session.view().mailbox(), record, renderingFor(session));
+}
+
+std::uint64_t countedOctets(Session& session, maildir::Mailbox& mailbox, const maildir::RecordRef& record) {
+    try {
+        return messageOctets(*session.services().sizeStrategy(), mailbox, record, renderingFor(session));
+    } catch (const maildir::Error& error) {
+        if (!maildir::isOfOneMessage(error)) throw;
+        session.noteUnreadable(error);
+        return mailbox.storedOctets(record->uid);
+    }
 }
 
 }  // namespace imapd

@@ -18,5 +18,7 @@ std::uint64_t messageOctets(const maildock::SizeStrategy& strategy, maildir::Mai
                             const maildir::RecordRef& record, maildir::Rendering rendering);
 // A message of the selected mailbox.
 std::uint64_t messageOctets(Session& session, const maildir::RecordRef& record);
+// For sums and comparisons: a message that can't be read counts with the size of its file.
+std::uint64_t countedOctets(Session& session, maildir::Mailbox& mailbox, const maildir::RecordRef& record);
 
 }  // namespace imapd

@@ -3,6 +3,7 @@
 
 #include <charconv>
 
+#include "maildir/UnreadableFile.h"
 #include "maildir/mailbox/MailboxState.h"
 
 namespace maildir {
@@ -80,8 +81,14 @@ FileFacts Mailbox::fileFacts(Uid uid) {
     MailboxFacts& store = _state->messageFacts;
     if (auto known = store.file(key)) {
         if (known->opening == _state->opening) return *known;
-        if (hasFacts(uid)) {
-            if ((known = store.file(key))) return *known;
+        try {
+            if (hasFacts(uid)) {
+                if ((known = store.file(key))) return *known;
+            }
+        } catch (const Error& error) {
+            // It was touched, and whether it is still the same content can't be read.
+            if (!isOfOneMessage(error)) throw;
+            return *known;
         }
     }
     if (const auto facts = _state->factsByStat(uid)) return *facts;

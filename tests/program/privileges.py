@@ -126,6 +126,109 @@ def wrong_location(server):
         anna.ok("NOOP")
 
 
+def restart(server):
+    """With the owners as they were: stopping gives all mail to one account."""
+    owners = {}
+    for parent, folders, files in os.walk(server.mail_root):
+        for path in [parent] + [os.path.join(parent, name) for name in folders + files]:
+            status = os.lstat(path)
+            owners[path] = (status.st_uid, status.st_gid)
+    server.stop()
+    for path, (uid, gid) in owners.items():
+        if os.path.lexists(path):
+            os.lchown(path, uid, gid)
+    server.start()
+
+
+SHOWN = "(ENVELOPE BODYSTRUCTURE BODY.PEEK[HEADER.FIELDS (SUBJECT)])"
+
+
+def facts_stay_with_their_reader(server):
+    """A folder that two users of the system may list, with files that one of them may read: what that one was shown
+    is not shown to the other, not from memory and not from the cache on disk."""
+    anna, parts = server.maildir("anna"), [server.home("anna"), server.maildir("anna")]
+    parts += [os.path.join(anna, name) for name in ("cur", "new", "tmp")]
+
+    def secret_is_kept(when):
+        with server.connect(login=False) as guest:
+            require(guest.command("LOGIN", "thief", "secret").status == "OK", f"{when}: the guest may not look")
+            guest.select("INBOX", "EXAMINE")
+            said = guest.command("FETCH 1", SHOWN)
+            require(said.status == "NO" and said.code_is(b"NOPERM"), f"{when}: {said!r}")
+            require(b"secret" not in repr(said.untagged).encode(), f"{when}: {said.untagged!r}")
+            for keys in ("SUBJECT secret", "TEXT secret", "FROM example", "HEADER Subject secret"):
+                found = guest.ok("SEARCH", keys).of("SEARCH")[0].data
+                require(not found, f"{when}: SEARCH {keys} finds {found!r}")
+        with server.connect("anna") as client:
+            client.select("INBOX")
+            require(b"secret" in repr(client.ok("FETCH 1", SHOWN).untagged).encode(), f"{when}: anna sees nothing")
+
+    with server.connect("anna") as client:
+        client.select("INBOX")
+        client.ok("FETCH 1", SHOWN)
+        client.ok("SEARCH SUBJECT secret")
+    for part in parts:
+        os.chmod(part, 0o755)
+    os.chmod(os.path.join(anna, "dovecot-uidlist"), 0o644)
+    for name in os.listdir(os.path.join(anna, "cur")):
+        os.chmod(os.path.join(anna, "cur", name), 0o600)
+    try:
+        secret_is_kept("while it runs")
+        restart(server)
+        secret_is_kept("after a restart")
+    finally:
+        for part in parts:
+            os.chmod(part, 0o700)
+
+
+def put_messages(server, mailbox, count):
+    """Messages that nobody has read; their files, in the order of their numbers."""
+    folder = os.path.join(server.maildir("anna"), "." + mailbox)
+    for part in ("", "cur", "new", "tmp"):
+        os.makedirs(os.path.join(folder, part), exist_ok=True)
+        os.chown(os.path.join(folder, part), server.run_as.pw_uid, server.run_as.pw_gid)
+    paths = [os.path.join(folder, "cur", f"{1_600_000_000 + number}.M1P1.host:2,") for number in range(1, count + 1)]
+    for number, path in enumerate(paths, 1):
+        with open(path, "wb") as file:
+            file.write(b"Subject: good %d\n\ntext %d\n" % (number, number))
+        os.chown(path, server.run_as.pw_uid, server.run_as.pw_gid)
+    return paths
+
+
+def unreadable_messages(server):
+    """Of messages that a restore left to root the rest is served, in any order of good and bad."""
+    count = 80      # enough for threads to work ahead
+    for turn, bad in enumerate(({1}, {6}, {3, 4}, {1, 3, 5}, {2, 4, 6}, set(range(1, count + 1)))):
+        mailbox = f"Restored{turn}"
+        paths = put_messages(server, mailbox, count)
+        good = set(range(1, count + 1)) - bad
+        for number in bad:
+            os.chown(paths[number - 1], 0, 0)
+            os.chmod(paths[number - 1], 0o600)
+        with server.connect("anna") as client:
+            size = client.ok("STATUS", mailbox, "(SIZE)").of("STATUS")[0]
+            octets = sum(os.stat(path).st_size + (3 if number in good else 0) for number, path in enumerate(paths, 1))
+            require(str(octets) in repr(size), f"{size!r}, not {octets}, of {bad}")
+            client.select(mailbox)
+            for items in ("(BODY.PEEK[])", "(ENVELOPE)", "(RFC822.SIZE)", "(BODY[])"):
+                said = client.command("FETCH 1:*", items)
+                require(set(said.fetched()) == good, f"{items} without {bad}: {said.fetched().keys()}")
+                require(said.status == "NO" and said.code_is(b"NOPERM") and f"Message {min(bad)} " in said.text,
+                        f"{items} without {bad}: {said!r}")
+            for keys, wanted in (("TEXT text", good), ("NOT TEXT text", bad), ("SUBJECT good", good),
+                                 ("NOT SUBJECT good", bad), ("OR BODY text ALL", good | bad), ("UNSEEN", bad),
+                                 ("SINCE 1-Jan-2020", good | bad), ("LARGER 1", good | bad)):
+                found = {int(number) for number in client.ok("SEARCH", keys).of("SEARCH")[0].data}
+                require(found == wanted, f"SEARCH {keys} without {bad}: {found}")
+            client.ok(f"STORE {min(bad)} +FLAGS.SILENT (\\Deleted)")
+            require(len(client.ok("EXPUNGE").of("EXPUNGE")) == 1, f"it can't be removed, of {bad}")
+    first = os.path.basename(paths[0])
+    lines = [line for line in server.log_tail(1 << 22).splitlines() if mailbox in line and first in line]
+    require(len(lines) == 1, f"{len(lines)} lines of one file: {lines}")
+    for words in ("belongs to user root (0)", "mode is 0600", f"read as user {server.run_as.pw_name}", "chown"):
+        require(words in lines[0], f"no {words!r} in {lines[0]}")
+
+
 def pipelined(server):
     """Commands right behind LOGIN already have the user's rights."""
     with socket.create_connection((servers.HOST, server.port), timeout=PATIENCE) as plain:
@@ -253,6 +356,7 @@ def tests(counter, build, folder):
         counter.run("no rights, no mail", no_rights_no_mail, server)
         counter.run("commands behind LOGIN", pipelined, server)
         counter.run("many sessions at once", crowd, server)
+        counter.run("facts stay with who may read", facts_stay_with_their_reader, server)
         counter.run("deliveries are heard of", delivery_is_heard_of, server)
         counter.run("every file is its owner's", all_files_are_their_owners, server)
         counter.run("and the rights are as before", rights_are_given_up, server, SETUID_SETGID)
@@ -265,9 +369,10 @@ def tests(counter, build, folder):
         counter.run("virtual users: no capability is left", rights_are_given_up, server, 0)
         for user in USERS:
             counter.run(f"{user}, a virtual user, works", appended, server, user)
+        counter.run("messages that can't be read", unreadable_messages, server)
         for parent, folders, files in os.walk(server.mail_root):
             for name in folders + files:
-                if os.lstat(os.path.join(parent, name)).st_uid != server.run_as.pw_uid:
+                if ".M1P1.host" not in name and os.lstat(os.path.join(parent, name)).st_uid != server.run_as.pw_uid:
                     counter.fail("all mail is the server's user's", f"{parent}/{name}")
     done = subprocess.run([server.binary, "check", "--config=" + server.path("maildock.properties")],
                           capture_output=True, text=True, timeout=PATIENCE, check=False)
