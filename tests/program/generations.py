@@ -131,7 +131,7 @@ def levels(build, folder):
     for level, text in (("Warning", "log-in of anna refused (passwords are taken under TLS alone)"),
                         ("Warning", "log-in of anna failed (passwdfile: wrong password)"),
                         ("Error", "log-in of ben: cannot open the mail: there is no mail tree"),
-                        ("Error", "log-in of anna: temporary failure ("), ("Error", "CREATE: the mail tree has gone")):
+                        ("Error", "log-in of anna: temporary failure ("), ("Error", "CREATE: the root of the mail can't be looked at")):
         require(re.search(rf"^\S+ \S+ {level} imapd: session \d+ user \S+ peer \S+: {re.escape(text)}", said, re.M),
                 f"not at level {level}: {text}\n{said}")
     require("logged in" not in said, said)
