@@ -202,7 +202,7 @@ void Mailbox::State::catchUpWithEventsLocked() {
     } catch (const Error& error) {
         // Others have what is needed to give UIDs to new messages. Those that are known can be changed meanwhile.
         if (error.kind() != ErrorKind::WouldWait) throw;
-        return;
+        return lookAtKnownLocked();
     }
     lookedAt = began;
 }
@@ -227,6 +227,16 @@ void Mailbox::State::lookAtAllLocked() {
             waitForRoomLocked(findings, error);
         }
     }
+    commitLocked(std::move(findings));
+}
+
+void Mailbox::State::lookAtKnownLocked() {
+    takeKeywordsLocked(keywordFile.load());
+    absorbListLocked();
+    Findings findings = lookLocked();
+    findings.unknown.clear();
+    findings.unknownIndex.clear();
+    findings.hasTimes = false;  // what has no UID is still to be looked at
     commitLocked(std::move(findings));
 }
 

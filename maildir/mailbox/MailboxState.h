@@ -268,6 +268,8 @@ struct Mailbox::State {
     // when there is no such file in it.
     void catchUpWithEventsLocked();
     void lookAtAllLocked();
+    // As lookAtAllLocked(), but messages without a UID stay without: it needs no lock of the UID list.
+    void lookAtKnownLocked();
     void lookUnderListLockLocked();
     // False: the events do not tell enough, all has to be looked at.
     bool applyEventsLocked(const std::vector<FileEvent>& events);

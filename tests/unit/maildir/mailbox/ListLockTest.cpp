@@ -200,6 +200,10 @@ public:
             CPPUNIT_ASSERT(kindOf([&] { mailbox->refresh(); }) == ErrorKind::WouldWait);
             CPPUNIT_ASSERT(mailbox->changeFlags(uids, seen).expunged.empty());
             CPPUNIT_ASSERT_EQUAL(std::string("cur/a:2,S"), _maildir.find("a"));
+            // Another program takes the flag away: the next change goes by what the file is called now.
+            std::filesystem::rename(_maildir.path + "/cur/a:2,S", _maildir.path + "/cur/a:2,");
+            CPPUNIT_ASSERT(mailbox->changeFlags(uids, seen).expunged.empty());
+            CPPUNIT_ASSERT_EQUAL(std::string("cur/a:2,S"), _maildir.find("a"));
             CPPUNIT_ASSERT(kindOf([&] { mailbox->changeFlags(uids, named); }) == ErrorKind::WouldWait);
             CPPUNIT_ASSERT(kindOf([&] { mailbox->refresh(); }) == ErrorKind::WouldWait);
         }
