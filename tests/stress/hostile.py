@@ -323,8 +323,10 @@ def make_pipe(path):
 
 
 def make_socket(path):
+    folder = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY)
     with socket.socket(socket.AF_UNIX) as bound:
-        bound.bind(os.path.relpath(path))       # a short name: the kernel takes 108 octets
+        bound.bind(f"/proc/self/fd/{folder}/{os.path.basename(path)}")       # a short name: the kernel takes 108 octets
+    os.close(folder)
     os.chmod(path, 0o666)
 
 
