@@ -136,7 +136,12 @@ bool View::looksTheSame(const Record& record, const KnownFlags& told, const mail
 void View::lookForNews(const SyncOptions& options) {
     std::shared_ptr<const Snapshot> newest = options.lookAtDisk ? lookAtDisk(options) : _mailbox->snapshot();
     if (!_isReadOnly && newest->recentUnclaimed() > 0) {
-        for (const Uid uid : _mailbox->claimRecent()) _recent.insert(uid.value);
+        try {
+            for (const Uid uid : _mailbox->claimRecent()) _recent.insert(uid.value);
+        } catch (const maildir::Error& error) {
+            // What is known is news all the same; \Recent can be claimed when nobody is at work there.
+            if (options.lookAtDisk || error.kind() != maildir::ErrorKind::WouldWait) throw;
+        }
         newest = _mailbox->snapshot();
     }
     if (newest->generation() == _shown->generation() && _held == 0 && _known.empty()) return;
