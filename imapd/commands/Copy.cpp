@@ -66,7 +66,7 @@ private:
                 session.wakeAt(Copying::Clock::now() + pause);
                 return Progress::Waiting;
             case Copying::State::Gone:
-                return answer({{}, {}, {}, true});
+                return answer({{}, {}, {}, {}, true});
             case Copying::State::Ready:
                 break;
         }

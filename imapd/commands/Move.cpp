@@ -50,10 +50,17 @@ public:
 private:
     Progress renameSome(Session& session) {
         const TimeSlice slice;
-        while (!_batches.isOver()) {
+        const auto move = [&](std::span<const Uid> uids) {
+            const CopyResult result = _target->moveFrom(*_source, uids, session.view().viewer());
+            _waiting = result.waiting;
+            add(result);
+        };
+        while (!_waiting.empty() || !_batches.isOver()) {
             if (slice.isOver()) return Progress::Again;
-            _batches.next(
-                [&](std::span<const Uid> uids) { add(_target->moveFrom(*_source, uids, session.view().viewer())); });
+            if (_waiting.empty())
+                _batches.next(move);
+            else
+                move(std::vector<Uid>(_waiting));
         }
         return Progress::Done;
     }
@@ -139,7 +146,8 @@ private:
     const bool _isByCopying;
     bool _isToExpunge = false;  // _copied are messages of the target, and still of the source
     Batches _batches;
-    std::vector<Uid> _copied;  // that _copying is about
+    std::vector<Uid> _waiting;  // of a batch, for a lock: to be asked for again
+    std::vector<Uid> _copied;   // that _copying is about
     int _tries = 0;
     std::unique_ptr<Copying> _copying;  // goes before the mailboxes
     CopyResult _moved;

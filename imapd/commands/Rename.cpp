@@ -33,7 +33,12 @@ public:
         const TimeSlice slice;
         while (!_batches->isOver()) {
             if (slice.isOver()) return false;
-            _batches->next([this](std::span<const Uid> uids) { (void)_target->moveFrom(*_inbox, uids); });
+            bool isWhole = true;
+            _batches->next(
+                [&](std::span<const Uid> uids) { isWhole = _target->moveFrom(*_inbox, uids).waiting.empty(); });
+            if (isWhole) continue;
+            _batches.reset();  // what is left is gathered anew, once the lock can be had
+            return false;
         }
         return true;
     }

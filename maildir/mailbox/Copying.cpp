@@ -272,7 +272,7 @@ std::optional<CopyResult> Copying::commit() {
     names.reserve(_items.size());
     for (Item& item : _items) {
         const auto record = _from->find(item.uid);
-        if (!record) return CopyResult{{}, {}, {}, true};
+        if (!record) return CopyResult{{}, {}, {}, {}, true};
         const KeywordSet set = state.keywordSetLocked(keywordNames(*_from, (*record)->keywords));
         names.push_back(withFlags(copiedBaseName(**record), (*record)->flags, set));
         if (!place(item, *record, names.back())) {

@@ -72,6 +72,9 @@ struct FlagChangeResult {
 struct CopyResult {
     UidValidity targetUidValidity;
     std::vector<Uid> source, target;
+    // Of a MOVE: messages that another program renamed meanwhile, and that can't be looked for before a lock is free.
+    // They are where they were; the caller asks for them again.
+    std::vector<Uid> waiting = {};
     bool someExpunged = false;  // named messages that were gone: a MOVE goes on without them, a COPY copies nothing
 };
 

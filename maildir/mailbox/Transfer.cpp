@@ -82,7 +82,7 @@ CopyResult Mailbox::copyFrom(Mailbox& source, std::span<const Uid> uids) {
     for (;;) {
         switch (copying.prepare(Copying::Clock::time_point::max())) {
             case Copying::State::Gone:
-                return CopyResult{{}, {}, {}, true};
+                return CopyResult{{}, {}, {}, {}, true};
             case Copying::State::Ready:
                 if (auto result = copying.commit()) return *result;
                 break;
@@ -118,7 +118,7 @@ CopyResult Mailbox::moveFrom(Mailbox& source, std::span<const Uid> uids, const V
             moved = moveOnce(source, todo, asker, missing);
         } catch (const Error& error) {
             if (error.kind() != ErrorKind::WouldWait || result.source.empty()) throw;
-            result.someExpunged = true;  // as below
+            result.waiting = std::move(todo);
             return result;
         }
         if (!moved.source.empty()) source.noteMovedAway(moved.source);
@@ -127,17 +127,18 @@ CopyResult Mailbox::moveFrom(Mailbox& source, std::span<const Uid> uids, const V
         result.target.insert(result.target.end(), moved.target.begin(), moved.target.end());
         result.someExpunged = result.someExpunged || moved.someExpunged;
         todo.clear();
+        std::size_t next = 0;
         try {
-            for (const Uid uid : missing) {
-                if (source.findAgain(uid))
-                    todo.push_back(uid);
+            for (; next < missing.size(); ++next) {
+                if (source.findAgain(missing[next]))
+                    todo.push_back(missing[next]);
                 else
                     result.someExpunged = true;
             }
         } catch (const Error& error) {
-            // What was moved is told; the others stay where they are, under names that another program gave them.
             if (error.kind() != ErrorKind::WouldWait || result.source.empty()) throw;
-            result.someExpunged = true;
+            todo.insert(todo.end(), missing.begin() + static_cast<std::ptrdiff_t>(next), missing.end());
+            result.waiting = std::move(todo);
             return result;
         }
     }
