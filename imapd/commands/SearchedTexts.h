@@ -24,7 +24,7 @@ public:
     struct Found {
         std::vector<bool> inBody, inMessage;
     };
-    // Of a message that can't be read.
+    // A message that can't be read has none of the texts.
     [[nodiscard]] Found nothing() const {
         return {std::vector<bool>(_inBodies.size()), std::vector<bool>(_inMessages.size())};
     }

@@ -67,7 +67,7 @@ std::string pkcs12Text(const std::string& path) {
            ".pem";
 }
 
-// Of what was tried, nothing stays in OpenSSL's queue.
+// Empties OpenSSL's queue of errors when the trying is over.
 struct ErrorsForgotten {
     ~ErrorsForgotten() { ERR_clear_error(); }
 };

@@ -35,7 +35,7 @@ bool ConnectionCounts::admit(const std::string& address, const CountLimits& limi
     const std::lock_guard lock(_mutex);
     if (limits.perNetwork != 0 && countOf(_byNetwork, network) >= limits.perNetwork) return false;
     if (limits.all != 0 && _connections >= limits.all) return false;
-    // Likewise of all connections: strangers leave a quarter to those who are known.
+    // All connections have a limit too: strangers leave a quarter to those who are known.
     const bool isStranger = !_knownPlaces.contains(network);
     const std::size_t quarter = limits.all / 4;
     if (limits.all != 0 && isStranger && _unauthenticated >= limits.all - quarter) return false;

@@ -65,7 +65,7 @@ std::string plainLocation(std::string location) {
     return location.substr(0, location.find(':'));
 }
 
-// Of users of several domains, whom %n alone does not tell apart.
+// Finds users of several domains, whom %n alone does not tell apart.
 class Domains {
 public:
     void add(const std::string& user) {

@@ -106,7 +106,7 @@ public:
         Troubled  // to be looked at again soon, since it could not be now, and nobody tells when it can
     };
     Synchronised synchronise(bool mayExpunge, bool withUid);
-    // After a command of this session's own that may have removed the selected mailbox: nothing is selected then.
+    // To be called after a command that may have removed the selected mailbox: nothing is selected then.
     void unselectIfGone();
 
     // The message of the APPEND being carried out.
