@@ -28,6 +28,7 @@
 #include "maildir/mailbox/Presence.h"
 #include "maildir/mailbox/StoredMailbox.h"
 #include "maildir/mailbox/UidList.h"
+#include "maildir/mailbox/WriterMutex.h"
 #include "maildir/names/Keywords.h"
 
 namespace maildir {
@@ -155,7 +156,7 @@ struct Mailbox::State {
     std::atomic<int> movesAway{0};
 
     // --- the writer's: all that follows needs `writer` held
-    std::timed_mutex writer;
+    WriterMutex writer;
     UidList list;
     KeywordFile keywordFile;
     std::shared_ptr<const KeywordTable> keywords;
