@@ -1,14 +1,13 @@
 #include "imapd/commands/List.h"
 
 #include <algorithm>
-#include <map>
 #include <optional>
-#include <set>
 #include <utility>
 #include <vector>
 
 #include "imapd/commands/ListEntry.h"
 #include "imapd/commands/ListPattern.h"
+#include "imapd/commands/ListedNames.h"
 #include "imapd/commands/Status.h"
 #include "imapd/commands/TimeSlice.h"
 #include "imapd/session/Session.h"
@@ -16,111 +15,9 @@
 
 namespace imapd {
 
-using maildir::MailboxEntry;
 using maildir::MailboxName;
 
 namespace {
-
-// What is known of a name that may be listed.
-struct Candidate {
-    bool exists = false;  // as a mailbox, or as a level above some
-    bool isSelectable = false;
-    bool isSubscribed = false;
-    bool hasChildren = false;
-    bool hasSubscribedChildren = false;
-};
-
-using Candidates = std::map<MailboxName, Candidate>;
-
-template <class Function>
-void eachSuperior(const MailboxName& name, Function&& function) {
-    MailboxName superior = name;
-    while (superior.levels.size() > 1) {
-        superior.levels.pop_back();
-        function(superior);
-    }
-}
-
-Candidates existing(const UserMail& mail) {
-    Candidates candidates;
-    for (const MailboxEntry& entry : mail.tree().list()) {
-        Candidate& candidate = candidates[entry.name];
-        candidate.exists = true;
-        candidate.isSelectable = entry.isSelectable;
-    }
-    // With the prefix "INBOX." every mailbox lies below INBOX, as the client sees it (RFC 3348).
-    if (mail.prefix().size() == 6 && mail.nameOf(mail.prefix().substr(0, 5)).isInbox() && candidates.size() > 1) {
-        candidates[MailboxName::inbox()].hasChildren = true;
-    }
-    return candidates;
-}
-
-void addSubscribed(Candidates& candidates, const UserMail& mail, const ClientNames& names) {
-    for (const MailboxName& name : mail.tree().subscriptions()) {
-        candidates[candidates.contains(name) ? name : names.meant(name).value_or(name)].isSubscribed = true;
-    }
-}
-
-void addSuperiors(Candidates& candidates) {
-    std::vector<std::pair<MailboxName, Candidate>> all(candidates.begin(), candidates.end());
-    for (const auto& [name, candidate] : all) {
-        eachSuperior(
-            name, [&, isThere = candidate.exists, isSubscribed = candidate.isSubscribed](const MailboxName& above) {
-                if (!isThere && !isSubscribed) return;
-                Candidate& superior = candidates[above];  // a level of a subscribed name may be no mailbox at all
-                superior.hasChildren = superior.hasChildren || isThere;
-                superior.hasSubscribedChildren = superior.hasSubscribedChildren || isSubscribed;
-            });
-    }
-}
-
-// INBOX first, then in the order of names.
-std::vector<std::pair<MailboxName, Candidate>> inOrder(Candidates candidates) {
-    std::vector<std::pair<MailboxName, Candidate>> ordered;
-    ordered.reserve(candidates.size());
-    if (auto inbox = candidates.extract(MailboxName::inbox())) ordered.emplace_back(inbox.key(), inbox.mapped());
-    for (auto& each : candidates) ordered.emplace_back(each.first, each.second);
-    return ordered;
-}
-
-// The names that a command looks through, gathered in steps: each takes its time where there are many thousands.
-class Gathering {
-public:
-    // Whether they exist is nothing that LSUB tells, and costs a look at every folder: only where several names can
-    // mean a mailbox is it one to know which.
-    enum What { Existing, WithSubscriptions, Subscribed };
-    explicit Gathering(What what) : _what(what) {}
-
-    // True once all is there.
-    bool step(Session& session) {
-        const UserMail& mail = session.mail();
-        switch (_steps++) {
-            case 0:
-                names = mail.clientNames();
-                return false;
-            case 1:
-                if (_what != Subscribed || !names.areExact()) _candidates = existing(mail);
-                return false;
-            case 2:
-                if (_what != Existing) addSubscribed(_candidates, mail, names);
-                return false;
-            case 3:
-                addSuperiors(_candidates);
-                return false;
-            default:
-                ordered = inOrder(std::exchange(_candidates, {}));
-                return true;
-        }
-    }
-
-    ClientNames names;
-    std::vector<std::pair<MailboxName, Candidate>> ordered;  // once all is there
-
-private:
-    What _what;
-    int _steps = 0;
-    Candidates _candidates;
-};
 
 ListPatterns patternsOf(const UserMail& mail, const std::string& reference, const std::vector<std::string>& given) {
     ListPatterns patterns;
@@ -158,29 +55,28 @@ public:
         : _command(std::move(command)),
           _response(std::move(response)),
           _patterns(patternsOf(session.mail(), _command.reference, _command.patterns)),
-          _names(_command.selectSubscribed || _command.returnSubscribed ? Gathering::WithSubscriptions
-                                                                        : Gathering::Existing) {}
+          _names(session.mail(), _command.selectSubscribed || _command.returnSubscribed ? ListedNames::WithSubscriptions
+                                                                                        : ListedNames::Existing) {}
 
     Progress step(Session& session) override {
         const TimeSlice slice;
         while (!_isGathered) {
             if (slice.isOver()) return Progress::Again;
-            _isGathered = _names.step(session);
+            _isGathered = _names.step(session.mail());
             if (_isGathered) _specialUses = session.mail().specialUses();
         }
-        while (_status || _next < _names.ordered.size()) {
+        while (_status || _next < _names.ordered().size()) {
             if (session.outputIsFull() || slice.isOver()) return Progress::Again;
             if (_status) {
                 if (!stepStatus(session, slice)) return Progress::Again;
                 continue;
             }
-            const auto& [name, candidate] = _names.ordered[_next];
-            const std::string wireName = session.mail().wireNameOf(_names.names.shown(name));
-            const auto isMatch =
-                _patterns.match(session.mail().comparable(wireName), [&slice] { return slice.isOver(); });
+            const auto& [place, candidate] = _names.ordered()[_next];
+            const std::string wireName = _names.wireNameAt(session.mail(), place);
+            const auto isMatch = matches(session, wireName, slice);
             if (!isMatch) return Progress::Again;
             ++_next;
-            if (*isMatch) list(session, name, candidate, wireName);
+            if (*isMatch) list(session, place, candidate, wireName);
         }
         return Progress::Done;
     }
@@ -188,34 +84,46 @@ public:
     Reply reply() override { return Reply::ok(_response + " completed"); }
 
 private:
-    void list(Session& session, const MailboxName& name, const Candidate& candidate, const std::string& wireName) {
-        const UserMail& mail = session.mail();
-        const auto own = _specialUses.find(name);
-        std::vector<std::string> uses = own != _specialUses.end() ? own->second : std::vector<std::string>();
-        if (_response == "XLIST" && name.isInbox()) uses.emplace_back("\\Inbox");
+    // Nothing: the time of this step is over, and the same name is to be asked again.
+    std::optional<bool> matches(Session& session, const std::string& wireName, const TimeSlice& slice) {
+        return _patterns.match(session.mail().comparable(wireName), [&slice] { return slice.isOver(); });
+    }
+
+    [[nodiscard]] std::vector<std::string> specialUsesOf(const ListedNames::Place& place) const {
+        const auto name = _names.mailboxAt(place);
+        const auto own = name ? _specialUses.find(*name) : _specialUses.end();
+        return own != _specialUses.end() ? own->second : std::vector<std::string>();
+    }
+
+    void list(Session& session, const ListedNames::Place& place, const ListCandidate& candidate,
+              const std::string& wireName) {
+        std::vector<std::string> uses = specialUsesOf(place);
+        if (_response == "XLIST" && place.isInbox()) uses.emplace_back("\\Inbox");
         const bool hasChildInfo = _command.selectRecursiveMatch && candidate.hasSubscribedChildren;
         if (_command.selectSubscribed && !candidate.isSubscribed && !hasChildInfo) return;
         if (!_command.selectSubscribed && !candidate.exists) return;
         if (_command.selectSpecialUse && uses.empty()) return;
         std::vector<std::string> attributes = attributesOf(candidate, uses);
+        const auto name = _names.mailboxAt(place);
+        const bool isSelectable = name && candidate.isSelectable;
         // RFC 3501 7.2.2: mail has come since the mailbox was last selected.
-        if (session.policy().tellsMarked && candidate.isSelectable && mail.tree().hasNewMail(name)) {
+        if (session.policy().tellsMarked && isSelectable && session.mail().tree().hasNewMail(*name)) {
             attributes.emplace_back("\\Marked");
         }
         writeEntry(session, {.response = _response,
                              .attributes = std::move(attributes),
                              .wireName = wireName,
                              .hasChildInfo = hasChildInfo});
-        if (!_command.returnStatus.empty() && candidate.isSelectable) {
+        if (!_command.returnStatus.empty() && isSelectable) {
             try {
-                _status.emplace(mail.open(name), wireName, _command.returnStatus);
+                _status.emplace(session.mail().open(*name), wireName, _command.returnStatus);
             } catch (const maildir::Error&) {
                 _status.reset();  // RFC 5819 2: what cannot be told is left out
             }
         }
     }
 
-    [[nodiscard]] std::vector<std::string> attributesOf(const Candidate& candidate,
+    [[nodiscard]] std::vector<std::string> attributesOf(const ListCandidate& candidate,
                                                         const std::vector<std::string>& uses) const {
         std::vector<std::string> attributes;
         if (!candidate.exists)
@@ -245,7 +153,7 @@ private:
     List _command;
     std::string _response;
     ListPatterns _patterns;
-    Gathering _names;
+    ListedNames _names;
     bool _isGathered = false;
     UserMail::SpecialUses _specialUses;
     std::size_t _next = 0;
@@ -256,21 +164,22 @@ class LsubExecution : public Execution {
 public:
     LsubExecution(Session& session, const Lsub& command)
         : _patterns(patternsOf(session.mail(), command.reference, {command.pattern})),
+          _names(session.mail(), ListedNames::Subscribed),
           _stopsAtLevels(command.pattern.back() == '%') {}
 
     Progress step(Session& session) override {
         const TimeSlice slice;
         while (!_isGathered) {
             if (slice.isOver()) return Progress::Again;
-            _isGathered = _names.step(session);
+            _isGathered = _names.step(session.mail());
         }
-        for (; _next < _names.ordered.size(); ++_next) {
+        for (; _next < _names.ordered().size(); ++_next) {
             if (session.outputIsFull() || slice.isOver()) return Progress::Again;
-            const auto& [name, candidate] = _names.ordered[_next];
+            const auto& [place, candidate] = _names.ordered()[_next];
             // A level above subscribed names is listed as \Noselect where the pattern ends at levels (RFC 3501 6.3.9).
             const bool isLevel = _stopsAtLevels && candidate.hasSubscribedChildren;
             if (!candidate.isSubscribed && !isLevel) continue;
-            const std::string wireName = session.mail().wireNameOf(_names.names.shown(name));
+            const std::string wireName = _names.wireNameAt(session.mail(), place);
             if (!*_patterns.match(session.mail().comparable(wireName), [] { return false; })) continue;
             std::vector<std::string> attributes;
             if (!candidate.isSubscribed) attributes.emplace_back("\\Noselect");
@@ -283,7 +192,7 @@ public:
 
 private:
     ListPatterns _patterns;
-    Gathering _names{Gathering::Subscribed};
+    ListedNames _names;
     bool _isGathered = false;
     bool _stopsAtLevels;
     std::size_t _next = 0;

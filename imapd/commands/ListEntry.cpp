@@ -32,7 +32,7 @@ ListEntry entryOf(const UserMail& mail, const MailboxName& name) {
         entry.attributes = {"\\NonExistent"};
         return entry;
     }
-    entry.attributes = {mail.tree().hasChildren(name) ? "\\HasChildren" : "\\HasNoChildren"};
+    entry.attributes = {mail.hasChildren(name) ? "\\HasChildren" : "\\HasNoChildren"};
     const UserMail::SpecialUses uses = mail.specialUses();
     if (const auto own = uses.find(name); own != uses.end()) {
         entry.attributes.insert(entry.attributes.end(), own->second.begin(), own->second.end());

@@ -251,6 +251,12 @@ std::shared_ptr<maildir::Mailbox> UserMail::open(const MailboxName& name) const 
     return _store->open(_tree.pathOf(name), maildir::TreePlace{_tree.settings().root, _tree.settings().layout});
 }
 
+bool UserMail::hasChildren(const MailboxName& name) const {
+    const bool isAboveAll =
+        name.isInbox() && equalsIgnoringCase(prefix().substr(0, prefix().find(delimiter())), "INBOX");
+    return isAboveAll ? _tree.list().size() > 1 : _tree.hasChildren(name);
+}
+
 void UserMail::forget(const MailboxName& name) const {
     _store->forget(_tree.pathOf(name));
 }

@@ -60,6 +60,8 @@ public:
     // Opens by wire name. Throws NotFound, InvalidName, NoPermission ...
     [[nodiscard]] std::shared_ptr<maildir::Mailbox> open(std::string_view wireName) const;
     [[nodiscard]] std::shared_ptr<maildir::Mailbox> open(const maildir::MailboxName& name) const;
+    // Whether clients see mailboxes below it: with the prefix "INBOX." all lie below INBOX.
+    [[nodiscard]] bool hasChildren(const maildir::MailboxName& name) const;
     // To be told of removed and renamed mailboxes.
     void forget(const maildir::MailboxName& name) const;
 

@@ -111,20 +111,66 @@ def play(counter, options, tree, differences):
         counter.check(f"{tree}: no internal error", "SERVERBUG" not in log and "Sanitizer" not in log, log[-2000:])
 
 
+# What a client asks that looks level by level, or for all at once.
+LSUB_PATTERNS = ["%", "INBOX", "I%", "INBOX.%", "INBOX.deep%", "INBOX.deep.%", "%.%", "%.%.%", "*%", "*", "INBOX.*"]
+
+
+def subscribed(server):
+    """{pattern: {name: whether it is \\Noselect}}"""
+    answers = {}
+    with server.connect() as imap:
+        for pattern in LSUB_PATTERNS:
+            answers[pattern] = {r.data[2].decode(): b"\\Noselect" in r.data[0]
+                                for r in imap.ok('LSUB ""', quote(pattern)).of("LSUB")}
+    return answers
+
+
+def play_subscriptions(counter, options, name, subscriptions):
+    """LSUB of both over one courierimapsubscribed. Courier also tells the levels above subscribed mailboxes where the
+    pattern does not end in '%'; RFC 3501 6.3.9 has them there alone."""
+    with servers.WorkFolder("courier") as folder:
+        courier = servers.Courier(folder)
+        with courier:
+            with courier.connect() as imap:
+                for mailbox in ("INBOX.Work", "INBOX.deep.er.est", "INBOX.gone", "INBOX.other"):
+                    imap.ok("CREATE", quote(mailbox))
+                for mailbox in subscriptions:
+                    imap.ok("SUBSCRIBE", quote(mailbox))
+                imap.ok("DELETE INBOX.gone")      # Courier takes the subscription back with it
+            if "INBOX.gone" in subscriptions:
+                with open(os.path.join(courier.maildir(), "courierimapsubscribed"), "a", encoding="ascii") as file:
+                    file.write("INBOX.gone\n")
+            theirs = subscribed(courier)
+        for pattern, names in theirs.items():
+            if not pattern.endswith("%"):
+                theirs[pattern] = {each: False for each, is_noselect in names.items() if not is_noselect}
+        with servers.Maildock(options.build, folder, mail_root=courier.mail_root, delimiter=".",
+                              prefix="INBOX.") as maildock:
+            ours = subscribed(maildock)
+        require(theirs["%"], "Courier tells nothing")
+        for pattern in LSUB_PATTERNS:
+            counter.equal(f"{name}: LSUB {pattern}", ours[pattern], theirs[pattern])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("build")
-    parser.add_argument("--only", choices=["courier", "courier4"])
+    parser.add_argument("--only", choices=["courier", "courier4", "lsub"])
     options = parser.parse_args()
     counter = Counter()
     differences = comparison.read_differences(os.path.join(HERE, "differences.txt"))
-    for tree in ("courier", "courier4"):
-        if options.only in (None, tree):
+    deep = ["INBOX.Work", "INBOX.deep.er.est", "INBOX.gone"]
+    plays = {"courier": lambda: play(counter, options, "courier", differences),
+             "courier4": lambda: play(counter, options, "courier4", differences),
+             "lsub": lambda: play_subscriptions(counter, options, "lsub", ["INBOX", *deep]),
+             "lsub without INBOX": lambda: play_subscriptions(counter, options, "lsub without INBOX", deep)}
+    for tree, run in plays.items():
+        if options.only in (None, tree.split()[0]):
             try:
-                play(counter, options, tree, differences)
+                run()
             except Skipped as reason:
                 counter.skip(tree, reason)
-            except Exception as error:  # the other tree goes on
+            except Exception as error:  # the other trees go on
                 traceback.print_exc(file=sys.stdout)
                 counter.fail(tree, error)
     if not options.only:
