@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -65,6 +66,7 @@ public:
             _isGathered = _names.step(session.mail());
             if (_isGathered) _specialUses = session.mail().specialUses();
         }
+        if (_command.selectRecursiveMatch && !findUnlisted(session, slice)) return Progress::Again;
         while (_status || _next < _names.ordered().size()) {
             if (session.outputIsFull() || slice.isOver()) return Progress::Again;
             if (_status) {
@@ -89,18 +91,37 @@ private:
         return _patterns.match(session.mail().comparable(wireName), [&slice] { return slice.isOver(); });
     }
 
+    // RFC 5258 3.5: a name that is not subscribed itself is told for its subscribed inferiors only if this command does
+    // not tell all of these. Finds the names that have others. False: another step is needed.
+    bool findUnlisted(Session& session, const TimeSlice& slice) {
+        for (; _nextOfInferiors < _names.ordered().size(); ++_nextOfInferiors) {
+            const auto& [place, candidate] = _names.ordered()[_nextOfInferiors];
+            if (!candidate.isSubscribed) continue;
+            if (slice.isOver()) return false;
+            bool isListed = !_command.selectSpecialUse || hasSpecialUse(place);
+            if (isListed) {
+                const auto isMatch = matches(session, _names.wireNameAt(session.mail(), place), slice);
+                if (!isMatch) return false;
+                isListed = *isMatch;
+            }
+            if (!isListed) eachSuperior(place, [this](const MailboxName& above) { _withUnlisted.insert(above); });
+        }
+        return true;
+    }
+
     [[nodiscard]] std::vector<std::string> specialUsesOf(const ListedNames::Place& place) const {
         const auto name = _names.mailboxAt(place);
         const auto own = name ? _specialUses.find(*name) : _specialUses.end();
         return own != _specialUses.end() ? own->second : std::vector<std::string>();
     }
 
+    [[nodiscard]] bool hasSpecialUse(const ListedNames::Place& place) const { return !specialUsesOf(place).empty(); }
+
     void list(Session& session, const ListedNames::Place& place, const ListCandidate& candidate,
               const std::string& wireName) {
         std::vector<std::string> uses = specialUsesOf(place);
         if (_response == "XLIST" && place.isInbox()) uses.emplace_back("\\Inbox");
-        const bool hasChildInfo = _command.selectRecursiveMatch && candidate.hasSubscribedChildren;
-        if (_command.selectSubscribed && !candidate.isSubscribed && !hasChildInfo) return;
+        if (_command.selectSubscribed && !candidate.isSubscribed && !_withUnlisted.contains(place)) return;
         if (!_command.selectSubscribed && !candidate.exists) return;
         if (_command.selectSpecialUse && uses.empty()) return;
         std::vector<std::string> attributes = attributesOf(candidate, uses);
@@ -113,7 +134,7 @@ private:
         writeEntry(session, {.response = _response,
                              .attributes = std::move(attributes),
                              .wireName = wireName,
-                             .hasChildInfo = hasChildInfo});
+                             .hasChildInfo = _command.selectRecursiveMatch && candidate.hasSubscribedChildren});
         if (!_command.returnStatus.empty() && isSelectable) {
             try {
                 _status.emplace(session.mail().open(*name), wireName, _command.returnStatus);
@@ -156,7 +177,8 @@ private:
     ListedNames _names;
     bool _isGathered = false;
     UserMail::SpecialUses _specialUses;
-    std::size_t _next = 0;
+    std::set<ListedNames::Place> _withUnlisted;  // have subscribed inferiors that are not listed
+    std::size_t _nextOfInferiors = 0, _next = 0;
     std::optional<StatusWork> _status;
 };
 
