@@ -17,7 +17,7 @@ namespace maildir {
 
 namespace {
 
-constexpr std::string_view fileMagic = "maildock cache 3\n";
+constexpr std::string_view fileMagic = "maildock cache 4\n";
 constexpr std::uint64_t footerMagic = 0x746F6F72'6B636F64;  // "dockroot"
 constexpr std::size_t footerOctets = 32;
 constexpr std::size_t maxUnwritten = 4u << 20;

@@ -2,7 +2,7 @@
 // only ever appended, and behind each append a root, which names the blocks that count. Nothing in it is needed: a file
 // that is missing, damaged or of another version is as good as none.
 //
-//   "maildock cache 3\n"            at the start; another version is another number
+//   "maildock cache 4\n"            at the start; another version is another number
 //   block, block, ... root footer   an append; a later root replaces an earlier one
 //
 // The footer is 32 octets: the root's place (offset, octets, checksum) and footerMagic, each a little-endian number

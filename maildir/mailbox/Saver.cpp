@@ -51,13 +51,16 @@ void Saver::close(std::vector<std::shared_ptr<Mailbox>>& mailboxes) {
 }
 
 void Saver::run() {
-    constexpr std::chrono::milliseconds round(250);
+    constexpr std::chrono::milliseconds round(250), untilAnswered(50);
     std::unique_lock lock(_mutex);
     while (!_isStopping) {
         _wake.wait(lock, [this] { return _hasWork || _isStopping || !_toWatch.empty(); });
         if (_hasWork)
             _wake.wait_for(lock, round, [this] { return _isStopping || !_closing.empty() || !_toWatch.empty(); });
         if (!_toWatch.empty()) {
+            // A new watch holds the directory in the kernel for some milliseconds (all of its cached names are walked):
+            // the command that opened the mailbox is to be over by then.
+            _wake.wait_for(lock, untilAnswered, [this] { return _isStopping; });
             lock.unlock();
             watchWaiting();
             lock.lock();

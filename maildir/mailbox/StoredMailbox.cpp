@@ -106,6 +106,24 @@ bool isPossible(const UidListState& list) {
            list.parsedOctets <= list.fileOctets && list.fileOctets <= INT64_MAX;
 }
 
+// Calls `take` with the first and the last UID of each run of a chunk. False if they are not those that its counts
+// tell.
+template <typename Take>
+bool readRuns(const StoredChunk& chunk, Take take) {
+    ByteReader in(chunk.uids);
+    const ChunkCounts& counts = chunk.counts;
+    std::uint64_t last = 0;
+    for (std::uint64_t left = counts.records; left > 0;) {
+        const std::uint64_t step = in.number(UINT32_MAX), length = in.number(left), first = last + step;
+        last = first + length - 1;
+        if (step == 0 || length == 0 || last >= UINT32_MAX) return false;
+        if (left == counts.records && first != counts.first.value) return false;
+        take(static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(last));
+        left -= length;
+    }
+    return in.isSound() && in.isAtEnd() && last == counts.last.value;
+}
+
 class StoredChunks : public ChunkSource {
 public:
     StoredChunks(std::shared_ptr<CacheFile> file, std::string directory, std::vector<StoredChunk> chunks,
@@ -252,7 +270,7 @@ std::optional<StoredMailbox> decodeStored(std::string_view root) {
         }
         chunk.uids = in.string();
         const bool isPossible = counts.records > 0 && counts.records <= Chunk::capacity && counts.first > last &&
-                                counts.last >= counts.first && decodeUids(chunk).has_value();
+                                counts.last >= counts.first && readRuns(chunk, [](std::uint32_t, std::uint32_t) {});
         if (!isPossible) return std::nullopt;
         last = counts.last;
     }
@@ -272,27 +290,23 @@ std::optional<StoredMailbox> decodeStored(std::string_view root) {
 std::string encodeUids(const Chunk& chunk) {
     std::string uids;
     ByteWriter out(uids);
+    const std::span<const Record> records = chunk.records();
     std::uint32_t last = 0;
-    for (const Record& record : chunk.records()) {
-        out.number(record.uid.value - last);
-        last = record.uid.value;
+    for (std::size_t begin = 0, end = 0; begin < records.size(); begin = end) {
+        while (end < records.size() && records[end].uid.value - records[begin].uid.value == end - begin) ++end;
+        out.number(records[begin].uid.value - last);
+        out.number(end - begin);
+        last = records[end - 1].uid.value;
     }
     return uids;
 }
 
 std::optional<std::vector<Uid>> decodeUids(const StoredChunk& chunk) {
-    ByteReader in(chunk.uids);
     std::vector<Uid> uids;
     uids.reserve(chunk.counts.records);
-    std::uint64_t last = 0;
-    for (std::uint32_t record = 0; record < chunk.counts.records; ++record) {
-        const std::uint64_t step = in.number(UINT32_MAX);
-        last += step;
-        if (step == 0 || last >= UINT32_MAX) return std::nullopt;
-        uids.push_back(Uid{static_cast<std::uint32_t>(last)});
-    }
-    const bool isRight = in.isSound() && in.isAtEnd() && !uids.empty() && uids.front() == chunk.counts.first &&
-                         uids.back() == chunk.counts.last;
+    const bool isRight = readRuns(chunk, [&uids](std::uint32_t first, std::uint32_t last) {
+        for (std::uint32_t uid = first; uid <= last; ++uid) uids.push_back(Uid{uid});
+    });
     return isRight ? std::optional(std::move(uids)) : std::nullopt;
 }
 

@@ -38,7 +38,7 @@ struct FolderState {
 struct StoredChunk {
     BlockPlace place;
     ChunkCounts counts;
-    std::string uids;  // each less the one before, as numbers
+    std::string uids;  // runs without a gap: the first UID less the last one before it, the length; as numbers
 };
 
 struct StoredMailbox {
