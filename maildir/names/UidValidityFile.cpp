@@ -9,6 +9,8 @@
 #include <charconv>
 #include <cstdio>
 #include <ctime>
+#include <mutex>
+#include <unordered_map>
 
 #include "maildir/FileOps.h"
 #include "maildir/names/TreeWalk.h"
@@ -25,6 +27,8 @@ constexpr std::size_t maxHeaderOctets = 64 * 1024;
 constexpr std::uint32_t highestBelieved = 0xFFF00000;
 // Dovecot may rename the same file at the same moment, each time to the next number.
 constexpr int maxTries = 100;
+constexpr std::uint32_t mostReserved = 64;
+constexpr std::size_t mostRoots = 1000;
 
 std::atomic<std::uint32_t>& lastOfProcess() {
     static std::atomic<std::uint32_t> last{0};
@@ -34,6 +38,22 @@ std::atomic<std::uint32_t>& lastOfProcess() {
 void raise(std::atomic<std::uint32_t>& number, std::uint32_t value) {
     std::uint32_t present = number.load();
     while (present < value && !number.compare_exchange_weak(present, value)) continue;
+}
+
+// Numbers of a tree that its file counts as given and that this process has not given yet.
+struct Reserve {
+    std::uint32_t next = 0, last = 0;  // none left: next is above last
+    std::uint32_t size = 1;            // of the next one, if it follows without a gap: it doubles
+};
+
+struct Reserves {
+    std::mutex mutex;
+    std::unordered_map<std::string, Reserve> byRoot;  // guarded by mutex
+};
+
+Reserves& reserves() {
+    static Reserves all;
+    return all;
 }
 
 std::optional<std::uint32_t> hexNumber(std::string_view text) {
@@ -157,24 +177,56 @@ void UidValidityFile::advanceTo(DotLock& lock, std::uint32_t value, const std::v
     replaceFile(lock, _path, hexDigits(value));
 }
 
+std::optional<UidValidity> UidValidityFile::takeReserved() const {
+    Reserves& all = reserves();
+    const std::lock_guard lock(all.mutex);
+    const auto found = all.byRoot.find(_place.root);
+    if (found == all.byRoot.end() || found->second.next > found->second.last) return std::nullopt;
+    Reserve& reserve = found->second;
+    const std::uint32_t value = std::max(reserve.next, lastOfProcess().load() + 1);
+    reserve.next = reserve.last + 1;  // unless all is well
+    // Whoever gave a number meanwhile wrote it into the file; a mailbox that had it may have had our name.
+    if (value > reserve.last || value < following(0) || written() != reserve.last) return std::nullopt;
+    reserve.next = value + 1;
+    raise(lastOfProcess(), value);
+    return UidValidity{value};
+}
+
+std::uint32_t UidValidityFile::reserveSize(std::uint32_t first) const {
+    Reserves& all = reserves();
+    const std::lock_guard lock(all.mutex);
+    const auto found = all.byRoot.find(_place.root);
+    return found != all.byRoot.end() && first == found->second.last + 1 ? found->second.size : 1;
+}
+
+void UidValidityFile::keepReserve(std::uint32_t next, std::uint32_t last) const {
+    Reserves& all = reserves();
+    const std::lock_guard lock(all.mutex);
+    if (all.byRoot.size() >= mostRoots && !all.byRoot.contains(_place.root)) all.byRoot.clear();
+    all.byRoot[_place.root] = Reserve{next, last, std::min(2 * (last + 2 - next), mostReserved)};
+}
+
 UidValidity UidValidityFile::next() const {
+    if (const auto reserved = takeReserved()) return *reserved;
     std::uint32_t value = 0;
     try {
         DotLock lock(_path + ".lock", lockTimeoutMs);
+        if (const auto reserved = takeReserved()) return *reserved;  // by the thread that had the lock
         for (int attempt = 0; value == 0; ++attempt) {
             const std::vector<std::uint32_t> found = twins();
-            const std::optional<std::uint32_t> last = written();
-            std::uint32_t highest = last.value_or(0) <= highestBelieved ? last.value_or(0) : 0;
+            const std::optional<std::uint32_t> given = written();
+            std::uint32_t highest = given.value_or(0) <= highestBelieved ? given.value_or(0) : 0;
             for (const std::uint32_t each : found) {
                 if (each <= highestBelieved) highest = std::max(highest, each);
             }
             // Lists that were made without this file, such as Courier's, and by former versions.
-            const bool isWhole = last && found.size() == 1 && *last <= highestBelieved;
+            const bool isWhole = given && found.size() == 1 && *given <= highestBelieved;
             if (!isWhole) highest = std::max(highest, highestInTree());
-            const std::uint32_t wanted = following(highest);
+            const std::uint32_t wanted = following(highest), last = wanted + reserveSize(wanted) - 1;
             try {
-                advanceTo(lock, wanted, found);
+                advanceTo(lock, last, found);
                 value = wanted;
+                keepReserve(wanted + 1, last);
             } catch (const Error& error) {
                 // Dovecot has renamed the file at this moment.
                 if (error.kind() != ErrorKind::NotFound || attempt == maxTries) throw;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 #include <vector>
 
@@ -31,6 +32,8 @@ class UidValidityFileTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(doesNotWaitForItsLock);
     CPPUNIT_TEST(readsWhatListsSay);
     CPPUNIT_TEST(remembersWhatLeavesItsName);
+    CPPUNIT_TEST(writesTheFileOnceForMany);
+    CPPUNIT_TEST(forgetsItsReserveWhenOthersGaveOne);
     CPPUNIT_TEST_SUITE_END();
 
     TemporaryTree _tree;
@@ -53,9 +56,11 @@ class UidValidityFileTest : public CppUnit::TestFixture {
         std::snprintf(text, sizeof text, "%08x", value);
         return text;
     }
-    void checkFiles(std::uint32_t value) const {
-        CPPUNIT_ASSERT_EQUAL(hex(value), _tree.read("dovecot-uidvalidity"));
-        CPPUNIT_ASSERT((twins() == std::vector<std::string>{hex(value)}));
+    // The files tell of this number, and of some more if those are reserved.
+    void checkFiles(std::uint32_t value, std::uint32_t mostReserved = 64) const {
+        const std::string written = _tree.read("dovecot-uidvalidity");
+        CPPUNIT_ASSERT(hex(value) <= written && written <= hex(value + mostReserved));
+        CPPUNIT_ASSERT((twins() == std::vector<std::string>{written}));
         CPPUNIT_ASSERT(!_tree.has("dovecot-uidvalidity.lock"));
     }
 
@@ -231,6 +236,34 @@ public:
             CPPUNIT_ASSERT(following() > _now + 3000);
             _now += 10'000;
         }
+    }
+
+    void writesTheFileOnceForMany() {
+        std::set<std::string> contents;
+        std::uint32_t last = 0;
+        for (int number = 0; number < 500; ++number) {
+            const std::uint32_t value = next();
+            CPPUNIT_ASSERT(value > last);
+            CPPUNIT_ASSERT(hex(value) <= _tree.read("dovecot-uidvalidity"));
+            contents.insert(_tree.read("dovecot-uidvalidity"));
+            last = value;
+        }
+        CPPUNIT_ASSERT(contents.size() < 20);
+        CPPUNIT_ASSERT_EQUAL(static_cast<std::uint32_t>(_now) + 499, last);
+        // After a pause it begins with the present time again, and reserves nothing.
+        _now += 10'000;
+        CPPUNIT_ASSERT_EQUAL(static_cast<std::uint32_t>(_now), next());
+        checkFiles(static_cast<std::uint32_t>(_now), 0);
+    }
+
+    // Another process that made the mailbox, with a number above the reserve, and deleted it.
+    void forgetsItsReserveWhenOthersGaveOne() {
+        for (int number = 0; number < 5; ++number) (void)next();
+        const std::uint32_t others = static_cast<std::uint32_t>(_now) + 5000;
+        std::filesystem::rename(_tree.path() + "/dovecot-uidvalidity." + twins().back(),
+                                _tree.path() + "/dovecot-uidvalidity." + hex(others));
+        _tree.write("dovecot-uidvalidity", hex(others));
+        CPPUNIT_ASSERT_EQUAL(others + 1, next());
     }
 };
 
