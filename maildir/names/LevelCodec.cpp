@@ -182,7 +182,18 @@ std::optional<std::string> LevelCodec::decode(std::string_view component) const 
     return level;
 }
 
+// The usual case, told without being decoded and encoded again: no octet of it has a meaning in any encoding.
+bool LevelCodec::standsForItself(std::string_view component) const {
+    const auto isPlain = [this](char octet) {
+        return octet >= ' ' && octet < '~' && octet != '/' && octet != '.' && octet != ':' && octet != '\\' &&
+               octet != '&' && octet != _escapeCharacter;
+    };
+    return !component.empty() && std::all_of(component.begin(), component.end(), isPlain) &&
+           !(_layout == Layout::Fs && isReservedInFs(component));
+}
+
 std::optional<std::string> LevelCodec::decodeCanonical(std::string_view component) const {
+    if (standsForItself(component)) return std::string(component);
     auto level = decode(component);
     if (!level || encode(*level) != component) return std::nullopt;
     return level;

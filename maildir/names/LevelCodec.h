@@ -35,6 +35,7 @@ public:
     [[nodiscard]] std::optional<std::string> decodeCanonical(std::string_view component) const;
 
 private:
+    [[nodiscard]] bool standsForItself(std::string_view component) const;
     [[nodiscard]] bool isSpecial(std::string_view level, std::size_t position) const;
     [[nodiscard]] bool usesUtf7() const;
     [[nodiscard]] std::optional<std::string> encode(std::string_view level) const;

@@ -27,6 +27,11 @@ bool isPrintableAscii(char32_t code) {
     return code >= 0x20 && code <= 0x7E;
 }
 
+bool isSameInModifiedUtf7(std::string_view text) {
+    return std::all_of(text.begin(), text.end(),
+                       [](char octet) { return octet >= 0x20 && octet <= 0x7E && octet != '&'; });
+}
+
 // The code point at `position`, which then stands behind it; nothing if it is malformed.
 std::optional<char32_t> nextCodePoint(std::string_view text, std::size_t& position) {
     const auto first = static_cast<unsigned char>(text[position++]);
@@ -165,10 +170,12 @@ std::optional<std::string> encodeModifiedUtf7(std::string_view utf8,
 }
 
 std::optional<std::string> utf8ToModifiedUtf7(std::string_view utf8) {
+    if (isSameInModifiedUtf7(utf8)) return std::string(utf8);
     return encodeModifiedUtf7(utf8, [](std::size_t) { return false; });
 }
 
 std::optional<std::string> modifiedUtf7ToUtf8(std::string_view utf7) {
+    if (isSameInModifiedUtf7(utf7)) return std::string(utf7);
     std::string text;
     for (std::size_t position = 0; position < utf7.size(); ++position) {
         const char octet = utf7[position];
