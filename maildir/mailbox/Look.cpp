@@ -128,7 +128,10 @@ void Mailbox::State::loadLocked() {
     isWatchDue = isRestored && options.onWatchDue;
     if (!isWatchDue) {
         watchLocked();
-        if (!isRestored || timesChangedLocked()) lookAtAllLocked();
+        if (!isRestored || timesChangedLocked()) {
+            lookAtAllLocked();
+            returnFreedPages(published()->size());
+        }
     }
     isLoaded = true;
     isWatchedAndLoaded = isWatched;
