@@ -1,7 +1,6 @@
 #include "imapd/commands/Copy.h"
 
-#include <chrono>
-
+#include "imapd/commands/CopySteps.h"
 #include "imapd/commands/CopyUid.h"
 #include "imapd/response/ErrorReply.h"
 #include "imapd/session/Session.h"
@@ -58,20 +57,8 @@ private:
     }
 
     Progress prepareOrCommit(Session& session) {
-        constexpr std::chrono::milliseconds slice(40), pause(5);
-        switch (_copying->prepare(Copying::Clock::now() + slice)) {
-            case Copying::State::Preparing:
-                return Progress::Again;
-            case Copying::State::Syncing:
-                session.wakeAt(Copying::Clock::now() + pause);
-                return Progress::Waiting;
-            case Copying::State::Gone:
-                return answer({{}, {}, {}, {}, true});
-            case Copying::State::Ready:
-                break;
-        }
-        const std::optional<maildir::CopyResult> result = _copying->commit();
-        return result ? answer(*result) : Progress::Again;
+        const CopyStep step = stepOf(*_copying, session, Copying::Clock::now() + copySlice);
+        return step.result ? answer(*step.result) : step.progress;
     }
 
     Progress answer(const maildir::CopyResult& result) {

@@ -1,8 +1,7 @@
 #include "imapd/commands/Move.h"
 
-#include <chrono>
-
 #include "imapd/commands/Batches.h"
+#include "imapd/commands/CopySteps.h"
 #include "imapd/commands/CopyUid.h"
 #include "imapd/commands/TimeSlice.h"
 #include "imapd/response/ErrorReply.h"
@@ -66,27 +65,21 @@ private:
     }
 
     Progress copySome(Session& session) {
-        constexpr std::chrono::milliseconds slice(40), pause(5);
-        const auto until = Copying::Clock::now() + slice;
-        expungeCopied(session);
-        while (_copying || !_batches.isOver()) {
+        const auto until = Copying::Clock::now() + copySlice;
+        for (;;) {
+            removeCopied(session);
+            if (!_copying && _batches.isOver()) return Progress::Done;
             if (Copying::Clock::now() >= until) return Progress::Again;
             if (!_copying) beginCopying();
-            switch (_copying->prepare(until)) {
-                case Copying::State::Preparing:
-                    return Progress::Again;
-                case Copying::State::Syncing:
-                    session.wakeAt(Copying::Clock::now() + pause);
-                    return Progress::Waiting;
-                case Copying::State::Gone:
-                    beginCopyingAgain();
-                    break;
-                case Copying::State::Ready:
-                    commitCopies(session);
-                    break;
+            const CopyStep step = stepOf(*_copying, session, until);
+            if (!step.result) return step.progress;
+            if (step.result->someExpunged) {
+                beginCopyingAgain();
+            } else {
+                _copying.reset();
+                _copies = *step.result;
             }
         }
-        return Progress::Done;
     }
 
     void beginCopying() {
@@ -104,22 +97,17 @@ private:
         _copying = std::make_unique<Copying>(*_target, *_source, _copied);
     }
 
-    void commitCopies(Session& session) {
-        const std::optional<CopyResult> result = _copying->commit();
-        if (!result) return;
-        if (result->someExpunged) return beginCopyingAgain();
-        _copying.reset();
-        _tries = 0;
-        add(*result);
-        _isToExpunge = true;
-        expungeCopied(session);
-    }
-
     // What was copied goes from the source. If that has to wait for a lock, the step that is run again begins with it.
-    void expungeCopied(Session& session) {
-        if (!_isToExpunge) return;
-        (void)_source->expunge(_copied, false, session.view().viewer());
-        _isToExpunge = false;
+    void removeCopied(Session& session) {
+        if (!_copies) return;
+        const CopyResult moved = _target->finishMove(*_source, *_copies, session.view().viewer());
+        _copies.reset();
+        add(moved);
+        _copied = moved.waiting;
+        if (_copied.empty())
+            _tries = 0;
+        else
+            beginCopyingAgain();
     }
 
     void add(const CopyResult& result) {
@@ -144,12 +132,12 @@ private:
 
     const std::shared_ptr<Mailbox> _target, _source;
     const bool _isByCopying;
-    bool _isToExpunge = false;  // _copied are messages of the target, and still of the source
     Batches _batches;
     std::vector<Uid> _waiting;  // of a batch, for a lock: to be asked for again
     std::vector<Uid> _copied;   // that _copying is about
     int _tries = 0;
     std::unique_ptr<Copying> _copying;  // goes before the mailboxes
+    std::optional<CopyResult> _copies;  // of messages that are in both mailboxes at the moment
     CopyResult _moved;
     std::string _codeOfReply;  // RFC 4315 3: in the tagged OK, where untagged ones carry no codes (row V0050)
     std::optional<Reply> _failure;

@@ -72,8 +72,8 @@ struct FlagChangeResult {
 struct CopyResult {
     UidValidity targetUidValidity;
     std::vector<Uid> source, target;
-    // Of a MOVE: messages that another program renamed meanwhile, and that can't be looked for before a lock is free.
-    // They are where they were; the caller asks for them again.
+    // Messages of a MOVE that stay where they are, since something kept them after others were moved: a lock, or
+    // another program that renames them. The caller asks for them again, and is told then what it was if it still is.
     std::vector<Uid> waiting = {};
     bool someExpunged = false;  // named messages that were gone: a MOVE goes on without them, a COPY copies nothing
 };
@@ -146,6 +146,10 @@ public:
     // Moves into this mailbox, message by message: each is in one of the two at any moment (between file systems, and
     // within one mailbox, in both for a while). asker: as in expunge(), a viewer of the source.
     CopyResult moveFrom(Mailbox& source, std::span<const Uid> uids, const Viewer* asker = nullptr);
+    // The second half of a move by copies: removes their originals from the source. Copies of what can't be removed are
+    // taken back, so that no message stays in both mailboxes, and one more with each further try (RFC 6851 3.3). After
+    // WouldWait all copies are there, and it is to be called again with the same arguments.
+    CopyResult finishMove(Mailbox& source, const CopyResult& copies, const Viewer* asker = nullptr);
     // Whether moveFrom() has to copy, which takes long: between file systems, and within one mailbox.
     [[nodiscard]] bool movesByCopying(const Mailbox& source) const;
 

@@ -111,15 +111,19 @@ CopyResult Mailbox::moveFrom(Mailbox& source, std::span<const Uid> uids, const V
     constexpr int maxTries = 20;
     CopyResult result;
     std::vector<Uid> todo(uids.begin(), uids.end());
+    // Whatever keeps the rest: those that were moved are told, and it comes again when the rest is asked for.
+    const auto stopAt = [&result](std::span<const Uid> rest) {
+        if (result.source.empty()) throw;
+        result.waiting.insert(result.waiting.end(), rest.begin(), rest.end());
+        return result;
+    };
     for (int attempt = 0; attempt < maxTries && !todo.empty(); ++attempt) {
         std::vector<Uid> missing;
         CopyResult moved;
         try {
             moved = moveOnce(source, todo, asker, missing);
-        } catch (const Error& error) {
-            if (error.kind() != ErrorKind::WouldWait || result.source.empty()) throw;
-            result.waiting = std::move(todo);
-            return result;
+        } catch (const Error&) {
+            return stopAt(todo);
         }
         if (!moved.source.empty()) source.noteMovedAway(moved.source);
         result.targetUidValidity = moved.targetUidValidity;
@@ -135,14 +139,15 @@ CopyResult Mailbox::moveFrom(Mailbox& source, std::span<const Uid> uids, const V
                 else
                     result.someExpunged = true;
             }
-        } catch (const Error& error) {
-            if (error.kind() != ErrorKind::WouldWait || result.source.empty()) throw;
+        } catch (const Error&) {
             todo.insert(todo.end(), missing.begin() + static_cast<std::ptrdiff_t>(next), missing.end());
-            result.waiting = std::move(todo);
-            return result;
+            return stopAt(todo);
         }
     }
-    if (!todo.empty()) throw Error(ErrorKind::Busy, "another program keeps renaming a message", source.directory());
+    if (todo.empty()) return result;
+    if (result.source.empty())
+        throw Error(ErrorKind::Busy, "another program keeps renaming a message", source.directory());
+    result.waiting = std::move(todo);
     return result;
 }
 
@@ -156,10 +161,41 @@ CopyResult Mailbox::moveByCopying(Mailbox& source, std::span<const Uid> uids, co
         CopyResult result = copyFrom(source, there);
         if (result.someExpunged) continue;  // one more of them went
         result.someExpunged = there.size() < uids.size();
-        source.expunge(there, false, asker);
-        return result;
+        return finishMove(source, result, asker);
     }
     throw Error(ErrorKind::Busy, "messages keep vanishing", source.directory());
+}
+
+CopyResult Mailbox::finishMove(Mailbox& source, const CopyResult& copies, const Viewer* asker) {
+    std::exception_ptr failure;
+    try {
+        (void)source.expunge(copies.source, false, asker);
+        return copies;
+    } catch (const Error& error) {
+        if (error.kind() == ErrorKind::WouldWait) throw;
+        failure = std::current_exception();
+    }
+    std::vector<Uid> left;
+    {
+        const State::WriterLock lock(*source._state);
+        left = source._state->stillThereLocked(copies.source);
+    }
+    CopyResult moved;
+    moved.targetUidValidity = copies.targetUidValidity;
+    moved.someExpunged = copies.someExpunged;
+    std::vector<Uid> superfluous;
+    for (std::size_t at = 0; at < copies.source.size(); ++at) {
+        if (std::find(left.begin(), left.end(), copies.source[at]) != left.end()) {
+            superfluous.push_back(copies.target[at]);
+        } else {
+            moved.source.push_back(copies.source[at]);
+            moved.target.push_back(copies.target[at]);
+        }
+    }
+    (void)expunge(superfluous, false);
+    if (moved.source.empty()) std::rethrow_exception(failure);
+    moved.waiting = std::move(left);
+    return moved;
 }
 
 // missing: those that were not under their names. Content is not synced: another program may have delivered it without,

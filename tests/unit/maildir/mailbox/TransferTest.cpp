@@ -28,6 +28,7 @@ class TransferTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(movesBackWhenItFails);
     CPPUNIT_TEST(movesWithinAMailbox);
     CPPUNIT_TEST(movesBetweenFileSystems);
+    CPPUNIT_TEST(takesCopiesBackOfWhatCannotBeRemoved);
     CPPUNIT_TEST_SUITE_END();
 
     TemporaryDirectory _directory;
@@ -336,6 +337,33 @@ public:
             CPPUNIT_ASSERT_EQUAL(std::int64_t(1000000000), target->internalDate(Uid{1}));
         }
         removeRecursively(pattern);
+    }
+
+    // Each try of a move would leave one copy more.
+    void takesCopiesBackOfWhatCannotBeRemoved() {
+        const std::string disk = _directory.path + "/disk";
+        mkdir(disk.c_str(), 0700);
+        if (mount("none", disk.c_str(), "tmpfs", 0, "") != 0) return;  // only root may
+        const std::unique_ptr<const char, void (*)(const char*)> mounted(disk.c_str(),
+                                                                         [](const char* path) { umount(path); });
+        const auto mountAgain = [&disk](unsigned long flags) {
+            CPPUNIT_ASSERT_EQUAL(0, mount("none", disk.c_str(), "tmpfs", MS_REMOUNT | flags, nullptr));
+        };
+        Maildir far(disk + "/far");
+        far.put("a:2,");
+        const auto source = _process.open(far.path), target = _process.open(_maildir.path);
+        source->refresh();
+        target->refresh();
+        const std::vector<Uid> uids{Uid{1}};
+        mountAgain(MS_RDONLY);
+        for (int attempt = 0; attempt < 2; ++attempt) {
+            CPPUNIT_ASSERT_THROW(target->moveFrom(*source, uids), Error);
+            CPPUNIT_ASSERT_EQUAL(std::size_t(0), target->refresh()->size() + _maildir.fileCount());
+        }
+        mountAgain(0);
+        CPPUNIT_ASSERT(target->moveFrom(*source, uids).source == uids);
+        CPPUNIT_ASSERT_EQUAL(std::size_t(0), far.fileCount());
+        CPPUNIT_ASSERT_EQUAL(std::size_t(1), target->refresh()->size());
     }
 };
 
