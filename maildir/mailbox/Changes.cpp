@@ -158,8 +158,7 @@ FlagChangeResult Mailbox::changeFlags(std::span<const Uid> uids, const FlagChang
     std::vector<Uid> todo = ascending(uids);
     for (int attempt = 0; attempt < _state->maxTries() && !todo.empty(); ++attempt) {
         if (attempt > 0) {
-            _state->options.watcher->drain();
-            _state->lookAtAllLocked();
+            _state->lookForMissingLocked();
         }
         if (change.mode == FlagChange::Replace && haveLateKeywords(*_state->published(), todo)) lockList();
         todo = _state->changeFlagsLocked(todo, change, set, result);
@@ -206,8 +205,7 @@ std::vector<Uid> Mailbox::expunge(std::span<const Uid> uids, bool onlyIfDeleted,
     std::vector<Uid> removed, todo = ascending(uids);
     for (int attempt = 0; attempt < _state->maxTries() && !todo.empty(); ++attempt) {
         if (attempt > 0) {
-            _state->options.watcher->drain();
-            _state->lookAtAllLocked();
+            _state->lookForMissingLocked();
         }
         const std::shared_ptr<const Snapshot> snapshot = _state->published();
         const Folders folders(_state->directory, todo.size());

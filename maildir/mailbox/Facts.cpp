@@ -54,10 +54,16 @@ bool Mailbox::findAgain(Uid uid) {
     const std::shared_ptr<const Snapshot> before = snapshot();
     const std::string place = placeOf(before->find(uid));
     // Renamed by another program: events tell where to, or else a look at the directories.
-    std::shared_ptr<const Snapshot> after = refresh();
+    std::shared_ptr<const Snapshot> after = before;
+    try {
+        after = refresh();
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::WouldWait && error.kind() != ErrorKind::Busy) throw;
+        // Others have a lock, without which no new message gets a UID; this one has its own.
+    }
     if (!place.empty() && placeOf(after->find(uid)) == place) {
         const State::WriterLock lock(*_state);
-        if (_state->published() == after) _state->lookAtAllLocked();
+        if (placeOf(_state->published()->find(uid)) == place) _state->lookForMissingLocked();
         after = _state->published();
     }
     const auto record = after->find(uid);

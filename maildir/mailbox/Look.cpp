@@ -30,6 +30,11 @@ private:
     ChangeFeed& _feed;
 };
 
+// Others have what is needed to give UIDs to new messages. Those that are known can be changed meanwhile.
+bool isOfALock(const Error& error) {
+    return error.kind() == ErrorKind::WouldWait || error.kind() == ErrorKind::Busy;
+}
+
 void sortByUid(std::vector<Edit>& edits) {
     const auto isBefore = [](const Edit& left, const Edit& right) { return left.record.uid < right.record.uid; };
     if (!std::is_sorted(edits.begin(), edits.end(), isBefore)) std::sort(edits.begin(), edits.end(), isBefore);
@@ -203,11 +208,20 @@ void Mailbox::State::catchUpWithEventsLocked() {
     try {
         if (!isAsKnown()) refreshLocked();
     } catch (const Error& error) {
-        // Others have what is needed to give UIDs to new messages. Those that are known can be changed meanwhile.
-        if (error.kind() != ErrorKind::WouldWait) throw;
+        if (!isOfALock(error)) throw;
         return lookAtKnownLocked();
     }
     lookedAt = began;
+}
+
+void Mailbox::State::lookForMissingLocked() {
+    options.watcher->drain();
+    try {
+        lookAtAllLocked();
+    } catch (const Error& error) {
+        if (!isOfALock(error)) throw;
+        lookAtKnownLocked();
+    }
 }
 
 void Mailbox::State::lookAtAllLocked() {

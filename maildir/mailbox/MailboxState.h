@@ -271,6 +271,8 @@ struct Mailbox::State {
     void lookAtAllLocked();
     // As lookAtAllLocked(), but messages without a UID stay without: it needs no lock of the UID list.
     void lookAtKnownLocked();
+    // Looks where messages are that were not under their names: at all where that can be, else at what has a UID.
+    void lookForMissingLocked();
     void lookUnderListLockLocked();
     // False: the events do not tell enough, all has to be looked at.
     bool applyEventsLocked(const std::vector<FileEvent>& events);

@@ -3,7 +3,8 @@
 
 A living process holds the UID list's lock of one mailbox. Fifty sessions need it, each for something else; meanwhile a
 witness is served as if there were nothing. When the lock goes, all fifty finish, and each message is there once. When
-it does not go, they are refused with NO [INUSE] after the time-out, and nothing of what they wanted is half done.
+it does not go, they are refused with NO [INUSE] after the time-out, and nothing of what they wanted is half done. A MOVE
+of thousands that has come halfway when another takes the lock tells what it moved, and the same MOVE again moves the rest.
 """
 
 import multiprocessing
@@ -16,7 +17,7 @@ import time
 import stress_test  # first: it says where the others lie
 import servers
 from hostile import witness
-from imapclient import Literal
+from imapclient import Literal, number_set
 from stress_test import require
 
 SESSIONS = 50
@@ -200,6 +201,86 @@ def refused_after_the_timeout(server, counter, slack):
         client.logout()
 
 
+class CutMove:
+    """A MOVE that another program stops halfway, by taking the lock of its target between two of its batches."""
+
+    MESSAGES = 4000
+
+    def __init__(self, server):
+        self.server = server
+        with server.connect("victim") as client:
+            client.ok("CREATE", "Many")
+        self.source = os.path.join(server.maildir("victim"), ".Many")
+        for number in range(self.MESSAGES):
+            path = os.path.join(self.source, "cur", f"{1600000000 + number}.M1P1Q{number}.locked:2,S")
+            with open(path, "wb") as file:
+                file.write(b"Subject: mark %d\n\nbody\n" % number)
+            if os.geteuid() == 0:
+                os.chown(path, server.uid, server.gid)
+        self.client = server.connect("victim", timeout=120)
+
+    def begin(self):
+        for attempt in range(5):
+            self.target = f"Cut{attempt}"
+            with self.server.connect("victim") as client:
+                client.ok("CREATE", self.target)
+            folder = os.path.join(self.server.maildir("victim"), "." + self.target)
+            self.client.select("Many")
+            self.uids = self.client.ok("UID SEARCH ALL").of("SEARCH")[0].data
+            self.tag = self.client.start("UID", "MOVE", "1:*", self.target)
+            deadline = time.monotonic() + 30
+            while not os.listdir(os.path.join(folder, "cur")):
+                require(time.monotonic() < deadline, "nothing is moved")
+            self.lock = Lock(folder)
+            while time.monotonic() < deadline:
+                try:
+                    self.lock.__enter__()
+                    break
+                except FileExistsError:
+                    pass
+            if os.listdir(os.path.join(self.source, "cur")):
+                return
+            # It was quicker, and is done: once more, the other way round.
+            self.lock.__exit__()
+            self.client.finish(self.tag)
+            self.client.select(self.target)
+            self.client.ok("UID", "MOVE", "1:*", "Many")
+        raise AssertionError("the MOVE could not be stopped halfway")
+
+    def marks(self, mailbox):
+        """{UID: number of the message}"""
+        self.client.select(mailbox)
+        return {int(dict(zip(data[::2], data[1::2]))[b"UID"]): int(data[-1].split()[-1])
+                for data in (response.data for response in
+                             self.client.command("UID", "FETCH", "1:*", "BODY.PEEK[HEADER.FIELDS (SUBJECT)]").of("FETCH"))}
+
+    def end(self, counter):
+        result = self.client.finish(self.tag)
+        counter.check("a MOVE stopped halfway is refused with NO [INUSE]",
+                      result.status == "NO" and result.code_is(b"INUSE"),
+                      f"{result.status} {result.code}")
+        told = [response.status.code for response in result.of("OK") if response.status.code_is(b"COPYUID")]
+        counter.equal("COPYUID comes once", len(told), 1)
+        source, target = (number_set(text) for text in told[0][2:])
+        print(f"# {len(source)} of {self.MESSAGES} were moved before the lock was taken")
+        uids = [int(uid) for uid in self.uids]
+        expunged = [uids.pop(response.number - 1) for response in result.of("EXPUNGE")]
+        counter.check("COPYUID names those that EXPUNGE tells to be gone", expunged and sorted(expunged) == sorted(source),
+                      f"{len(expunged)} and {len(source)}")
+        self.lock.__exit__()
+        left, there = self.marks("Many"), self.marks(self.target)
+        counter.equal("the others are where they were", sorted(left), uids)
+        counter.equal("those that were moved are in the target, under the UIDs that were told", sorted(there),
+                      sorted(target))
+        counter.equal("each message is in one of the two", sorted([*left.values(), *there.values()]),
+                      list(range(self.MESSAGES)))
+        self.client.select("Many")
+        self.client.ok("UID", "MOVE", "1:*", self.target)
+        counter.equal("the same MOVE again moves the rest, and each is there once",
+                      sorted(self.marks(self.target).values()), list(range(self.MESSAGES)))
+        self.client.logout()
+
+
 def tests(counter, options, make_server, folder):
     server = make_server(folder, users=["victim", "witness"], settings={"imap.limit.perUserAndAddress": "0"})
     with server:
@@ -209,7 +290,10 @@ def tests(counter, options, make_server, folder):
         prepare(server)
         counter.run("all_wait_then_finish", all_wait_then_finish, server, counter, options.slack)
         counter.run("news_come_later", news_come_later, server, counter)
+        cut = CutMove(server)
+        counter.run("move_is_stopped", cut.begin)
         counter.run("refused_after_the_timeout", refused_after_the_timeout, server, counter, options.slack)
+        counter.run("move_goes_on", cut.end, counter)
         counter.check("the server lives", server.process.poll() is None)
 
 

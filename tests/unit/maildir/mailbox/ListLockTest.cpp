@@ -18,6 +18,8 @@ class ListLockTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(keepsADeliveryThatHadToWait);
     CPPUNIT_TEST(givesUpADeliveryOnlyForItself);
     CPPUNIT_TEST(copiesAndMovesNothingBeforeItHasTheLock);
+    CPPUNIT_TEST(tellsWhatAMoveDidBeforeItHadToWait);
+    CPPUNIT_TEST(findsRenamedMessagesWhileNewMailWaits);
     CPPUNIT_TEST(changesWhatIsKnownWhileNewMailWaits);
     CPPUNIT_TEST(listsNothingWhileTheLockIsHeld);
     CPPUNIT_TEST(doesNotWaitForABusyWriter);
@@ -182,6 +184,70 @@ public:
         }
         CPPUNIT_ASSERT_EQUAL(std::size_t(1), target->moveFrom(*source, uids).target.size());
         CPPUNIT_ASSERT_EQUAL(std::size_t(1), other.fileCount());
+    }
+
+    // The lock is taken by another between the two tries that a move needs of a message that was renamed.
+    void tellsWhatAMoveDidBeforeItHadToWait() {
+        for (const auto kind : {Patience::Kind::Returns, Patience::Kind::GivesUp}) {
+            const std::string word = kind == Patience::Kind::Returns ? "returns" : "givesUp";
+            Maildir from(_directory.path + "/from" + word);
+            const Maildir to(_directory.path + "/to" + word);
+            for (const char* const name : {"a:2,", "b:2,", "c:2,"}) from.put(name);
+            const Process process(false);  // so that nobody else wakes the viewer
+            const auto source = process.open(from.path), target = process.open(to.path);
+            source->refresh();
+            target->refresh();
+            from.flag("b", "F");
+            std::optional<DotLock> lock;
+            bool isTold = false;
+            const Viewer watching(source, [&] {  // as soon as the first are moved
+                if (!std::exchange(isTold, true)) lock.emplace(to.path + "/dovecot-uidlist.lock", 0);
+            });
+            const std::vector<Uid> uids{Uid{1}, Uid{2}, Uid{3}}, moved{Uid{1}, Uid{3}}, second{Uid{2}};
+            const Patience::Scope scope(kind);
+            const CopyResult first = target->moveFrom(*source, uids);
+            CPPUNIT_ASSERT(first.source == moved && first.target.size() == 2 && !first.someExpunged);
+            CPPUNIT_ASSERT(first.waiting == second);
+            CPPUNIT_ASSERT(kindOf([&] { (void)target->moveFrom(*source, first.waiting); }) ==
+                           (kind == Patience::Kind::Returns ? ErrorKind::WouldWait : ErrorKind::Busy));
+            CPPUNIT_ASSERT_EQUAL(std::string("cur/b:2,F"), from.find("b"));
+            CPPUNIT_ASSERT(uidsOf(*source->snapshot()) == second);
+            CPPUNIT_ASSERT_EQUAL(std::size_t(2), to.fileCount());
+            lock.reset();
+            const CopyResult rest = target->moveFrom(*source, first.waiting);
+            CPPUNIT_ASSERT(rest.source == second && rest.waiting.empty());
+            CPPUNIT_ASSERT_EQUAL(std::size_t(0), from.fileCount());
+            CPPUNIT_ASSERT_EQUAL(std::size_t(3), target->refresh()->size());
+        }
+    }
+
+    // They have UIDs, so that nothing that is done with them needs the lock.
+    void findsRenamedMessagesWhileNewMailWaits() {
+        const Maildir other(_directory.path + "/other");
+        for (const char* const name : {"a:2,", "b:2,", "c:2,"}) _maildir.put(name);
+        const Process process;
+        const auto source = process.open(_maildir.path), target = process.open(other.path);
+        source->refresh();
+        target->refresh();
+        for (const auto kind : {Patience::Kind::Returns, Patience::Kind::GivesUp}) {
+            const DotLock lock(_maildir.path + "/dovecot-uidlist.lock", 0);
+            const Patience::Scope scope(kind);
+            _maildir.deliver();
+            const std::string letters = kind == Patience::Kind::Returns ? "F" : "FS";
+            for (const char* const name : {"a", "b", "c"}) {
+                if (!_maildir.find(name).empty()) _maildir.flag(name, letters);
+            }
+            CPPUNIT_ASSERT_EQUAL(std::string("Subject: x\n\nbody\n"), readAll(source->open(Uid{3})));
+            _maildir.flag("c", "R" + letters);
+            const std::vector<Uid> one{kind == Patience::Kind::Returns ? Uid{1} : Uid{2}}, third{Uid{3}};
+            CPPUNIT_ASSERT(target->moveFrom(*source, one).source == one);
+            CPPUNIT_ASSERT_EQUAL(std::size_t(1), target->copyFrom(*source, third).target.size());
+        }
+        const DotLock lock(_maildir.path + "/dovecot-uidlist.lock", 0);
+        const Patience::Scope scope(Patience::Kind::GivesUp);
+        _maildir.flag("c", "T");
+        const std::vector<Uid> third{Uid{3}};
+        CPPUNIT_ASSERT(source->expunge(third, true) == third);
     }
 
     void changesWhatIsKnownWhileNewMailWaits() {
