@@ -328,6 +328,8 @@ void Mailbox::State::rewriteListLocked(const Snapshot& base, const std::vector<E
         rows.push_back({Uid{UINT32_MAX}, {}, "maildock-last-uid"});
     }
     const UidValidity validity = base.uidValidity().value != 0 ? base.uidValidity() : list.uidValidity();
+    // It was given when nothing could be written down.
+    if (isProvisional) UidValidityFile(treePlace()).noteUsed(validity);
     list.setModSeqMark(ModSeq{modSeqClock});
     list.rewrite(validity.value != 0 ? validity : freshUidValidity(), std::max(base.uidNext(), list.nextUid()), rows);
     isProvisional = false;
@@ -335,8 +337,12 @@ void Mailbox::State::rewriteListLocked(const Snapshot& base, const std::vector<E
     goneNamesAreKnown = true;
 }
 
-UidValidity Mailbox::State::freshUidValidity() const {
-    return UidValidityFile(options.tree.value_or(TreePlace{directory})).next();
+UidValidity Mailbox::State::freshUidValidity(UidValidity above) const {
+    return UidValidityFile(treePlace()).next(above);
+}
+
+TreePlace Mailbox::State::treePlace() const {
+    return options.tree.value_or(TreePlace{directory});
 }
 
 void Mailbox::State::advanceModSeqLocked() {

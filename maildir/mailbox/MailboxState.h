@@ -348,8 +348,9 @@ struct Mailbox::State {
     // settleListLocked(), and the UID of the next message, of so many. Throws Busy where there are not as many left:
     // the mailbox has another UIDVALIDITY then, and is to be opened again.
     Uid nextUidLocked(std::size_t messages = 1);
-    // For a list that begins anew: none that this mailbox, or another of its tree, had before.
-    [[nodiscard]] UidValidity freshUidValidity() const;
+    // For a list that begins anew: none that this mailbox, or another of its tree, had before, and above this one.
+    [[nodiscard]] UidValidity freshUidValidity(UidValidity above = {}) const;
+    [[nodiscard]] TreePlace treePlace() const;
     void advanceModSeqLocked();
     // Appends rows of new records, ascending, and syncs them together with the directories that their files came into.
     // The list's lock must be held, and nextUidLocked() or a look have come before.

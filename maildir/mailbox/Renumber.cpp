@@ -43,7 +43,7 @@ void Mailbox::State::renumberLocked(Findings& findings) {
         next = uidAfter(next);
     }
     const UidValidity before = std::max(list.uidValidity(), snapshot->uidValidity());
-    const UidValidity fresh = std::max(freshUidValidity(), UidValidity{before.value + 1});
+    const UidValidity fresh = freshUidValidity(before);
     list.rewrite(fresh, next, rows);
     logLocked("the UIDs of " + directory + " were used up: it has UIDVALIDITY " + std::to_string(fresh.value) +
               " now, instead of " + std::to_string(before.value) + ", and its " + std::to_string(all.size()) +

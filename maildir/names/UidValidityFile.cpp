@@ -177,13 +177,13 @@ void UidValidityFile::advanceTo(DotLock& lock, std::uint32_t value, const std::v
     replaceFile(lock, _path, hexDigits(value));
 }
 
-std::optional<UidValidity> UidValidityFile::takeReserved() const {
+std::optional<UidValidity> UidValidityFile::takeReserved(std::uint32_t above) const {
     Reserves& all = reserves();
     const std::lock_guard lock(all.mutex);
     const auto found = all.byRoot.find(_place.root);
     if (found == all.byRoot.end() || found->second.next > found->second.last) return std::nullopt;
     Reserve& reserve = found->second;
-    const std::uint32_t value = std::max(reserve.next, lastOfProcess().load() + 1);
+    const std::uint32_t value = std::max({reserve.next, lastOfProcess().load() + 1, above + 1});
     reserve.next = reserve.last + 1;  // unless all is well
     // Whoever gave a number meanwhile wrote it into the file; a mailbox that had it may have had our name.
     if (value > reserve.last || value < following(0) || written() != reserve.last) return std::nullopt;
@@ -206,16 +206,17 @@ void UidValidityFile::keepReserve(std::uint32_t next, std::uint32_t last) const 
     all.byRoot[_place.root] = Reserve{next, last, std::min(2 * (last + 2 - next), mostReserved)};
 }
 
-UidValidity UidValidityFile::next() const {
-    if (const auto reserved = takeReserved()) return *reserved;
+UidValidity UidValidityFile::next(UidValidity above) const {
+    const std::uint32_t least = above.value <= highestBelieved ? above.value : 0;
+    if (const auto reserved = takeReserved(least)) return *reserved;
     std::uint32_t value = 0;
     try {
         DotLock lock(_path + ".lock", lockTimeoutMs);
-        if (const auto reserved = takeReserved()) return *reserved;  // by the thread that had the lock
+        if (const auto reserved = takeReserved(least)) return *reserved;  // by the thread that had the lock
         for (int attempt = 0; value == 0; ++attempt) {
             const std::vector<std::uint32_t> found = twins();
             const std::optional<std::uint32_t> given = written();
-            std::uint32_t highest = given.value_or(0) <= highestBelieved ? given.value_or(0) : 0;
+            std::uint32_t highest = std::max(least, given.value_or(0) <= highestBelieved ? given.value_or(0) : 0);
             for (const std::uint32_t each : found) {
                 if (each <= highestBelieved) highest = std::max(highest, each);
             }
@@ -235,7 +236,7 @@ UidValidity UidValidityFile::next() const {
     } catch (const Error& error) {
         // On a full disk nothing can begin anew that would stay either: what is shown meanwhile needs a number too.
         if (error.kind() != ErrorKind::NoPermission && error.kind() != ErrorKind::OverQuota) throw;
-        value = following(std::max(written().value_or(0), highestInTree()));
+        value = following(std::max({least, written().value_or(0), highestInTree()}));
     }
     raise(lastOfProcess(), value);
     return UidValidity{value};

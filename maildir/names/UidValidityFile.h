@@ -34,12 +34,12 @@ public:
     explicit UidValidityFile(TreePlace place, std::function<std::int64_t()> now = presentTime);
     static std::int64_t presentTime();
 
-    // One that no mailbox of the tree had before: above the present time and all that was given. Durable on return,
-    // unless the root can't be written to (rights, a full disk): then it is above all that this process gave and the
-    // tree has. Throws Busy, WouldWait, Io.
+    // One that no mailbox of the tree had before: above the present time and all that was given, and above this one.
+    // Durable on return, unless the root can't be written to (rights, a full disk): then it is above all that this
+    // process gave and the tree has. Throws Busy, WouldWait, Io.
     // A process that wants more than one a second reserves some: the file is written once for all of them, and those
     // that are not used are lost.
-    [[nodiscard]] UidValidity next() const;
+    [[nodiscard]] UidValidity next(UidValidity above = {}) const;
 
     // A mailbox with this one leaves its name: no new one of the name may get it again. Throws as next().
     void noteUsed(UidValidity used) const;
@@ -52,8 +52,9 @@ private:
     void advanceTo(DotLock& lock, std::uint32_t value, const std::vector<std::uint32_t>& twins) const;
     [[nodiscard]] std::string twinPath(std::uint32_t value) const;
     [[nodiscard]] std::uint32_t following(std::uint32_t last) const;
-    // The next of the numbers that this process has reserved, if no other one was given by anybody meanwhile.
-    [[nodiscard]] std::optional<UidValidity> takeReserved() const;
+    // The next of the numbers above this one that this process has reserved, if no other one was given by anybody
+    // meanwhile.
+    [[nodiscard]] std::optional<UidValidity> takeReserved(std::uint32_t above) const;
     [[nodiscard]] std::uint32_t reserveSize(std::uint32_t first) const;
     void keepReserve(std::uint32_t next, std::uint32_t last) const;
 

@@ -45,6 +45,11 @@ extern "C" int fdatasync(int fd) {
     return isFull ? -1 : static_cast<int>(syscall(SYS_fdatasync, fd));
 }
 
+extern "C" int fsync(int fd) {
+    if (isFull) errno = ENOSPC;
+    return isFull ? -1 : static_cast<int>(syscall(SYS_fsync, fd));
+}
+
 namespace maildir::test {
 
 CoarseTimes::CoarseTimes(time_t step, time_t ahead) {

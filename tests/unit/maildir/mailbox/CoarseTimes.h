@@ -28,7 +28,7 @@ public:
     SilentWatches& operator=(const SilentWatches&) = delete;
 };
 
-// Syncs of data that fail while it lives, as on a full disk.
+// Syncs that fail while it lives, as on a full disk.
 class FullDisk {
 public:
     FullDisk();

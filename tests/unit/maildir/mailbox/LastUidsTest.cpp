@@ -10,6 +10,7 @@ class LastUidsTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(LastUidsTest);
     CPPUNIT_TEST(givesTheLastOnesAndStartsAnew);
     CPPUNIT_TEST(startsAnewWhenItIsLoaded);
+    CPPUNIT_TEST(writesDownTheNewUidValidity);
     CPPUNIT_TEST(keepsTheLastMessage);
     CPPUNIT_TEST(doesNotGiveTheLastOneTwice);
     CPPUNIT_TEST(startsAnewForAnAppend);
@@ -84,6 +85,22 @@ public:
         CPPUNIT_ASSERT(snapshot->uidValidity() > UidValidity{4000000000} && isToldOf("were used up"));
         CPPUNIT_ASSERT(append(*mailbox, "x\r\n").uid == Uid{4});
         CPPUNIT_ASSERT_EQUAL(std::size_t(4), open()->refresh()->size());
+    }
+
+    // The file of the tree has it: the mailbox that is made here when this one is gone gets another one.
+    void writesDownTheNewUidValidity() {
+        // What is given here counts for the rest of the process, so it has to be above what other tests have.
+        const UidValidity high = UidValidityFile({_directory.path}).next(UidValidity{4000000000});
+        for (const char* name : {"a:2,", "b:2,", "c:2,"}) _maildir.put(name);
+        write(_maildir.path + "/dovecot-uidlist",
+              "3 V" + std::to_string(high.value + 1000) + " N5 G0123456789abcdef0123456789abcdef\n4294967294 :a\n");
+        write(_maildir.path + "/dovecot-uidvalidity", "60000000");
+        write(_maildir.path + "/dovecot-uidvalidity.60000000", "");
+        const auto mailbox = open();
+        CPPUNIT_ASSERT_EQUAL(high.value + 1001, mailbox->refresh()->uidValidity().value);
+        char digits[9];
+        std::snprintf(digits, sizeof digits, "%08x", high.value + 1001);
+        CPPUNIT_ASSERT_EQUAL(std::string(digits), contentOf(_maildir.path + "/dovecot-uidvalidity"));
     }
 
     void keepsTheLastMessage() {

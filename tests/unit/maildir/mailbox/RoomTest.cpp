@@ -11,6 +11,7 @@ class RoomTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(showsWhatHasUids);
     CPPUNIT_TEST(asksAgainAfterAnExpunge);
     CPPUNIT_TEST(opensWhatWaits);
+    CPPUNIT_TEST(writesDownTheUidValidityThatItShowed);
     CPPUNIT_TEST_SUITE_END();
 
     TemporaryDirectory _directory;
@@ -83,6 +84,23 @@ public:
         const auto mailbox = open(process);
         CPPUNIT_ASSERT_EQUAL(std::string("1:a "), joined(listing(*mailbox->refresh())));
         CPPUNIT_ASSERT(mailbox->isWritable() && _lines.size() == 1);
+    }
+
+    void writesDownTheUidValidityThatItShowed() {
+        _maildir.put("a:2,");
+        const Process process;
+        const auto mailbox = open(process);
+        UidValidity shown;
+        {
+            const FullDisk full;
+            shown = mailbox->refresh()->uidValidity();
+            CPPUNIT_ASSERT(!mailbox->isWritable());
+        }
+        CPPUNIT_ASSERT(eventually(*mailbox, [&](const Snapshot&) { return mailbox->isWritable(); }));
+        CPPUNIT_ASSERT(mailbox->snapshot()->uidValidity() == shown);
+        char digits[9];
+        std::snprintf(digits, sizeof digits, "%08x", shown.value);
+        CPPUNIT_ASSERT_EQUAL(std::string(digits), contentOf(_maildir.path + "/dovecot-uidvalidity"));
     }
 };
 

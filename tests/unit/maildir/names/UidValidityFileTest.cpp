@@ -25,6 +25,7 @@ class UidValidityFileTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(goesOnFromDovecotsFiles);
     CPPUNIT_TEST(goesOnWhenTheClockIsSetBack);
     CPPUNIT_TEST(isAboveEveryListOfTheTree);
+    CPPUNIT_TEST(isAboveWhatItIsToBeAbove);
     CPPUNIT_TEST(goesOnAfterACrashBetweenTheTwoFiles);
     CPPUNIT_TEST(mendsDamagedFiles);
     CPPUNIT_TEST(givesEachOfSeveralProcessesItsOwn);
@@ -105,6 +106,16 @@ public:
         CPPUNIT_ASSERT_EQUAL(last + 1, next());
         std::filesystem::remove(_tree / "dovecot-uidvalidity");
         CPPUNIT_ASSERT_EQUAL(last + 501, next(Layout::Fs));
+    }
+
+    void isAboveWhatItIsToBeAbove() {
+        const std::uint32_t first = next();
+        const UidValidityFile file({_tree.path()}, [this] { return _now; });
+        CPPUNIT_ASSERT_EQUAL(first + 501, file.next(UidValidity{first + 500}).value);
+        checkFiles(first + 501);
+        CPPUNIT_ASSERT_EQUAL(first + 502, file.next(UidValidity{first}).value);
+        CPPUNIT_ASSERT_EQUAL(first + 503, file.next(UidValidity{0xFFFFFFFF}).value);  // that is damage
+        checkFiles(first + 503);
     }
 
     void goesOnAfterACrashBetweenTheTwoFiles() {
