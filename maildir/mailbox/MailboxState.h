@@ -1,7 +1,9 @@
 // The inside of a Mailbox, shared by the files that implement it: Look.cpp (what others did), Listing.cpp (the
 // directories), Events.cpp (inotify), Stored.cpp (the cache file), Changes.cpp (flags, expunge), Delivery.cpp,
 // Copying.cpp (copy), Transfer.cpp (move), Facts.cpp (reading messages), Rewritten.cpp (files whose content changed),
-// TakeOver.cpp (Courier's files), Whole.cpp (whether the directories are there). For maildir/mailbox only.
+// TakeOver.cpp (Courier's files), Whole.cpp (whether the directories are there), Publishing.cpp (the next snapshot),
+// ListedRows.cpp (what is written into the UID list), KeywordNames.cpp, Parked.cpp (expunged messages that are still
+// shown), Room.cpp (full disks), Renumber.cpp (the end of all UIDs). For maildir/mailbox only.
 #pragma once
 
 #include <sys/stat.h>
