@@ -113,6 +113,9 @@ public:
     [[nodiscard]] AppendReception* reception() { return _reception.get(); }
 
 private:
+    // After which other connections have their turn.
+    static constexpr std::chrono::milliseconds turnLength{40};
+
     void run();
     bool takeEvent();
     bool stepExecution();
