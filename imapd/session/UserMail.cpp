@@ -52,7 +52,21 @@ UserMail::UserMail(maildir::TreeSettings settings, std::shared_ptr<const Policy>
 bool UserMail::prepare() {
     _store->requireRoot(_tree.settings().root);
     const bool isNew = _tree.ensureRoot();
-    const Recorded recorded = _tree.specialUses().load();
+    createFolders();
+    return isNew;
+}
+
+void UserMail::createFolders() {
+    const bool areWanted = std::any_of(_policy->specialUses.begin(), _policy->specialUses.end(),
+                                       [](const Policy::SpecialUse& use) { return use.autocreate; });
+    if (!areWanted) return;
+    const maildir::SpecialUseFile file = _tree.specialUses();
+    Recorded recorded;
+    try {
+        recorded = file.load();
+    } catch (const Error&) {
+        return;  // a role is not worth a log-in; whoever lists the mailboxes is told
+    }
     for (const Policy::SpecialUse& use : _policy->specialUses) {
         if (!use.autocreate || holderOf(use.attribute, recorded, clientNames())) continue;
         const MailboxName name = configuredName(use.mailbox);
@@ -66,7 +80,6 @@ bool UserMail::prepare() {
             if (!isLeftOut) throw;
         }
     }
-    return isNew;
 }
 
 std::string_view UserMail::withoutPrefix(std::string_view wireName) const {

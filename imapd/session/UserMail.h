@@ -31,7 +31,8 @@ public:
     UserMail(maildir::TreeSettings settings, std::shared_ptr<const Policy> policy, maildir::MailStore& store,
              const WireFeatures& features);
 
-    // Creates the root and the folders that are to be there, once. True if there was no tree before.
+    // Creates the root and the folders that are to be there, once; no folders while it can't be told which mailboxes
+    // have their roles. True if there was no tree before.
     bool prepare();
 
     [[nodiscard]] const maildir::MailTree& tree() const { return _tree; }
@@ -76,6 +77,7 @@ public:
 
 private:
     using Recorded = std::vector<maildir::SpecialUseFile::Assignment>;
+    void createFolders();
     [[nodiscard]] std::string_view withoutPrefix(std::string_view wireName) const;
     [[nodiscard]] maildir::MailboxName meantName(const std::vector<std::string_view>& levels) const;
     [[nodiscard]] bool isThere(const maildir::MailboxName& name) const;

@@ -100,14 +100,8 @@ SpecialUseFile::SpecialUseFile(const std::string& root, std::shared_ptr<const Na
     : _path(root + "/maildock-special-use"), _mapper(std::move(mapper)) {}
 
 std::vector<SpecialUseFile::Assignment> SpecialUseFile::load() const {
-    try {
-        const auto text = readFile(_path, maxFileOctets);
-        if (text) return SpecialUseList::parse(*text, *_mapper).assignments();
-    } catch (const Error& error) {
-        // Absurdly large, or not ours to read; else it is looked at again.
-        if (error.kind() == ErrorKind::Unavailable) throw;
-    }
-    return {};
+    const auto text = readFile(_path, maxFileOctets);
+    return text ? SpecialUseList::parse(*text, *_mapper).assignments() : std::vector<Assignment>();
 }
 
 void SpecialUseFile::assign(const std::vector<std::string>& attributes, const MailboxName& name,

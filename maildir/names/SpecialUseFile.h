@@ -55,8 +55,8 @@ public:
 
     SpecialUseFile(const std::string& root, std::shared_ptr<const NameMapper> mapper);
 
-    // None where there is no such file, or it may not be read: a role is never worth a log-in. Throws Unavailable where
-    // it can't be read now.
+    // None where there is no such file. Throws where it can't be read: mailboxes whose roles are not known for a moment
+    // have not lost them, and a client that is told so makes others for them.
     [[nodiscard]] std::vector<Assignment> load() const;
 
     // Gives the mailbox, which is about to be created, the roles. Throws AlreadyExists if exists() is true of a mailbox

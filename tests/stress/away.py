@@ -331,6 +331,28 @@ def failing_files(build, folder):
             require(len(client.ok('LSUB "" *').of("LSUB")) == 1, "the subscription is lost")
 
 
+def failing_roles(build, folder):
+    """The file of special uses can't be read: nobody is told that mailboxes have none, nor is another made for one."""
+    server = Tree(build, folder, settings={"mailbox.autocreate": "Sent"})
+    with server:
+        with server.connect() as client:
+            client.ok("DELETE Sent")
+            client.ok("CREATE Outgoing (USE (\\Sent))")
+        path = os.path.join(server.maildir(), "maildock-special-use")
+        before = open(path, "rb").read()
+        for number in (errno.EIO, errno.EACCES):
+            server.fail(number, path)
+            with server.connect() as client:              # a role is not worth a log-in
+                for command in ('LIST "" *', 'LIST (SPECIAL-USE) "" *', "SELECT Sent", "CREATE Archiv (USE (\\Archive))"):
+                    is_unavailable(client, command)
+                client.select("Outgoing")
+                server.recover()
+                roles = {r.data[2]: b"\\Sent" in r.data[0] for r in client.ok('LIST "" *').of("LIST")}
+                require(roles == {b"INBOX": False, b"Outgoing": True}, f"{number}: {roles}")
+            require(open(path, "rb").read() == before, f"{number}: the special uses were written anew")
+        require(server.log_lines("maildock-special-use"), "the log says nothing of it")
+
+
 def failing_takeover(build, folder):
     server = Tree(build, folder)
     name = "1600000000.M1P1.host"
@@ -414,7 +436,8 @@ def inferiors_stay(build, folder):
 def tests(counter, options, make_server, folder):
     if options.dovecot:
         raise stress_test.Skipped("it looks at the server's own log, and makes its calls fail")
-    cases = [("files that can't be read", failing_files), ("a take-over that can't be read", failing_takeover),
+    cases = [("files that can't be read", failing_files), ("special uses that can't be read", failing_roles),
+             ("a take-over that can't be read", failing_takeover),
              ("an inferior of a deleted mailbox", inferiors_stay)]
     for watch in ("on", "off"):
         how = "watched" if watch == "on" else "polled"

@@ -36,7 +36,7 @@ class SpecialUseFileTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(followsARename);
     CPPUNIT_TEST(forgetsWhatIsRemoved);
     CPPUNIT_TEST(keepsLinesThatItDoesNotUnderstand);
-    CPPUNIT_TEST(takesAnAbsurdFileForNone);
+    CPPUNIT_TEST(refusesWhatCantBeRead);
     CPPUNIT_TEST(writesNothingWhereNothingChanges);
     CPPUNIT_TEST(refusesNamesWithoutALine);
     CPPUNIT_TEST(normalisesNames);
@@ -104,9 +104,14 @@ public:
         CPPUNIT_ASSERT_EQUAL(odd + "\\Sent\t.good\n\\Junk\t.j\n", text());
     }
 
-    void takesAnAbsurdFileForNone() {
-        write(std::string(2 << 20, 'x'));
+    void refusesWhatCantBeRead() {
+        CPPUNIT_ASSERT_EQUAL(0, ::mkfifo((_tree / "maildock-special-use").c_str(), 0600));
+        CPPUNIT_ASSERT_EQUAL("Corrupt"s, errorOf([&] { (void)_file.load(); }));
+        CPPUNIT_ASSERT_EQUAL("Corrupt"s, errorOf([&] { _file.assign({"\\Sent"}, {{"b"}}, nobody); }));
+        std::filesystem::remove(_tree / "maildock-special-use");
         CPPUNIT_ASSERT(_file.load().empty());
+        write(std::string(2 << 20, 'x'));
+        CPPUNIT_ASSERT_EQUAL("Limit"s, errorOf([&] { (void)_file.load(); }));
         CPPUNIT_ASSERT_EQUAL("Limit"s, errorOf([&] { _file.assign({"\\Sent"}, {{"b"}}, nobody); }));
         const SpecialUseFile nowhere(_tree / "missing", mapper());
         CPPUNIT_ASSERT_EQUAL("Unavailable"s, errorOf([&] { (void)nowhere.load(); }));  // of a tree that is away
