@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "maildir/LargePages.h"
 #include "maildir/mailbox/FileName.h"
@@ -264,10 +265,32 @@ void Mailbox::State::lookUnderListLockLocked() {
     roomIsFoundLocked();
 }
 
+void Mailbox::State::logDamageLocked(const UidListNews& news) {
+    const std::string name = "the UID list of " + directory + " ";
+    for (const Uid leapt : news.leapt) {
+        logLocked("the row of UID " + std::to_string(leapt.value) + " in " + name +
+                  "is far above its neighbours: it is taken for damaged, and its message gets another UID");
+    }
+    if (news.badLines > 0) {
+        logLocked(name + "is damaged: " + std::to_string(news.badLines) +
+                  " of its lines are malformed, or have UIDs that are not above those before. The others count, and "
+                  "messages without a line get new UIDs");
+    }
+    // It is read again under its lock before it is written anew.
+    const bool wasTold = std::exchange(isUnknownListTold, news.hasUnknownHeader);
+    if (wasTold || !news.hasUnknownHeader) return;
+    const bool isKnown = published()->uidValidity().value != 0;
+    logLocked(name + "is damaged: its first line is not understood. " +
+              (isKnown ? "It is written anew from what is known"
+                       : "All messages get new UIDs, with a new UIDVALIDITY, and clients download them again. If a "
+                         "backup has it whole, stop the server and put that back"));
+}
+
 bool Mailbox::State::absorbListLocked() {
     const std::shared_ptr<const Snapshot> snapshot = published();
     std::optional<UidListNews> news = list.refresh();
     if (!news) return !pendingRows.rows().empty();
+    logDamageLocked(*news);
     if (!list.exists()) {
         pendingRows.clear();
         return false;  // to be written anew, from what we know
@@ -276,10 +299,6 @@ bool Mailbox::State::absorbListLocked() {
         // Another program started the mailbox anew: what our clients know is worth nothing. This object ends here; the
         // next open loads the new state.
         endLocked("got a new UIDVALIDITY by another program");
-    }
-    for (const Uid leapt : news->leapt) {
-        logLocked("the row of UID " + std::to_string(leapt.value) + " in the UID list of " + directory +
-                  " is far above its neighbours: it is taken for damaged, and its message gets another UID");
     }
     const Uid known = snapshot->uidNext();
     // An older list was put back: UIDs that clients know are not in it, and would be given again.

@@ -327,6 +327,8 @@ struct Mailbox::State {
 
     // Takes what the list has that we have not: true if others added rows that wait for a look.
     bool absorbListLocked();
+    void logDamageLocked(const UidListNews& news);
+    bool isUnknownListTold = false;
     void absorbKeywordsLocked(const std::vector<UidRow>& rows);
     // Gives UIDs to unknown files (the list's lock must be held), durably; appends to findings.fromRows, or takes them
     // back when it throws.
@@ -384,6 +386,7 @@ struct Mailbox::State {
     void takeKeywordsLocked(std::shared_ptr<const KeywordTable> table);
     [[nodiscard]] KeywordSet namelessOf(const KeywordSet& letters) const;
     void takeOverCourierLocked();
+    bool isTakeOverFaultTold = false;
     // Renames a message file and tells the feed to expect it; never onto another message. False: the file is not there
     // under this name, or another has the new one: a look tells.
     bool renameMessageLocked(const Folders& folders, std::string_view fromName, bool fromNew, std::string_view toName,

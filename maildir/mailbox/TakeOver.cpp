@@ -1,6 +1,8 @@
 // The first open of a mailbox that Courier wrote: its UIDs and keywords become Dovecot's files, so that no client has
 // to download its mail again. Keywords first: the UID list is what marks a mailbox as taken over, so a crash in between
 // only repeats the work.
+#include <utility>
+
 #include "maildir/mailbox/FileName.h"
 #include "maildir/mailbox/MailboxState.h"
 #include "maildir/names/CourierTakeover.h"
@@ -26,7 +28,11 @@ void Mailbox::State::takeOverCourierLocked() {
             renameMessageLocked(name, isInNew, withFlags(name, facts.flags, facts.keywords | letters), false);
         }
     }
-    takeOverUidList(directory, late);
+    const CourierTakeOver result = takeOverUidList(directory, late);
+    // Told once, though it may have to be tried again before there is a list.
+    if (result.fault.empty() || std::exchange(isTakeOverFaultTold, true)) return;
+    logLocked("the UID list that Courier left, " + directory + "/courierimapuiddb, is damaged: " + result.fault +
+              ". If a backup has it whole, stop the server, put that back and remove dovecot-uidlist");
 }
 
 }  // namespace maildir

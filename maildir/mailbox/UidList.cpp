@@ -152,6 +152,7 @@ std::optional<UidListNews> UidList::refresh() {
         if (end == std::string::npos || end > maxHeaderOctets ||
             !readHeader(std::string_view(*news.text).substr(0, end))) {
             news.text.reset();
+            news.hasUnknownHeader = true;
             return news;
         }
         _exists = true;
@@ -264,7 +265,10 @@ void UidList::readRows(const std::shared_ptr<const std::string>& text, std::size
         UidRow row;
         if (!readRow(line, row)) {
             _state.isDamaged = true;
-            if (!takesLeapBack(line, all.substr(position), news, row)) continue;
+            if (!takesLeapBack(line, all.substr(position), news, row)) {
+                ++news.badLines;
+                continue;
+            }
         }
         _state.lastUid = row.uid;
         ++_state.rowCount;

@@ -43,7 +43,9 @@ struct UidListNews {
     bool isWhole = false;  // the file was read from its start (first time, or it was replaced)
     std::shared_ptr<const std::string> text;
     std::vector<UidRow> rows;
-    std::vector<Uid> leapt;  // of rows that were far above their neighbours, and are taken for damaged
+    std::vector<Uid> leapt;         // of rows that were far above their neighbours, and are taken for damaged
+    std::size_t badLines = 0;       // further lines that are malformed, or not above those before
+    bool hasUnknownHeader = false;  // there is a file, and nothing of it can be used
 };
 
 // What was read of a list, so that another process need read only what was added since.

@@ -106,8 +106,10 @@ std::optional<CourierUidList> parseCourierUidList(std::string_view text) {
     list.uidValidity = *uidValidity;
     list.nextUid = *nextUid;
 
+    std::size_t lines = 0;
     while (!text.empty()) {
         std::string_view line = takeLine(text);
+        ++lines;
         const auto uid = takeNumber(line);
         // 2^32-1 has no UID above it.
         if (!uid || *uid == UINT32_MAX || !takeSpace(line)) continue;
@@ -124,6 +126,7 @@ std::optional<CourierUidList> parseCourierUidList(std::string_view text) {
     }
     if (!list.rows.empty()) list.nextUid = std::max(list.nextUid, list.rows.back().uid + 1);
     list.rows = std::move(rows);
+    list.leftOut = lines - list.rows.size();
     return list;
 }
 
@@ -159,14 +162,27 @@ bool needsCourierTakeOver(const std::string& mailboxDirectory) {
     return !isThere(mailboxDirectory + "/dovecot-uidlist") && isThere(mailboxDirectory + "/courierimapuiddb");
 }
 
-bool takeOverUidList(const std::string& mailboxDirectory, const std::map<std::string, std::string>& extensions) {
-    if (!needsCourierTakeOver(mailboxDirectory)) return false;
+CourierTakeOver takeOverUidList(const std::string& mailboxDirectory,
+                                const std::map<std::string, std::string>& extensions) {
+    CourierTakeOver result;
+    if (!needsCourierTakeOver(mailboxDirectory)) return result;
     const std::string path = mailboxDirectory + "/dovecot-uidlist";
     DotLock lock(path + ".lock", lockTimeoutMs);
-    if (isThere(path)) return false;  // another was quicker
+    if (isThere(path)) return result;  // another was quicker
     const auto text = readFile(mailboxDirectory + "/courierimapuiddb", maxListOctets);
-    const auto list = text ? parseCourierUidList(*text) : std::nullopt;
-    if (!list) return false;
+    if (!text) return result;
+    const auto list = parseCourierUidList(*text);
+    if (!list) {
+        result.fault =
+            "its first line is not \"1 UIDVALIDITY next-UID\": no UIDs can be taken from it, so that all "
+            "messages get new ones, with a new UIDVALIDITY, and clients download them again";
+        return result;
+    }
+    if (list->leftOut > 0) {
+        result.fault = std::to_string(list->leftOut) +
+                       " of its lines are malformed, or repeat the UID or the message of another: messages without a "
+                       "line get new UIDs";
+    }
 
     std::string content =
         "3 V" + std::to_string(list->uidValidity) + " N" + std::to_string(list->nextUid) + " G" + randomGuid() + '\n';
@@ -177,7 +193,8 @@ bool takeOverUidList(const std::string& mailboxDirectory, const std::map<std::st
         content += " :" + row.baseName + '\n';
     }
     replaceFile(lock, path, content);
-    return true;
+    result.isDone = true;
+    return result;
 }
 
 CourierKeywords readCourierKeywords(const std::string& mailboxDirectory) {

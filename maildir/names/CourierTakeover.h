@@ -32,15 +32,23 @@ struct CourierUidList {
     std::uint32_t uidValidity = 0;
     std::uint32_t nextUid = 0;  // above all rows
     std::vector<Row> rows;      // UIDs ascending, each UID and each name once
+    std::size_t leftOut = 0;    // lines of the file that are none of these
+};
+
+// What became of Courier's UIDs.
+struct CourierTakeOver {
+    bool isDone = false;     // they are in a dovecot-uidlist now
+    std::string fault = {};  // for the log: what was not understood, what follows, what helps; empty: nothing
 };
 
 // There is a courierimapuiddb and no dovecot-uidlist.
 bool needsCourierTakeOver(const std::string& mailboxDirectory);
 
 // Writes a dovecot-uidlist from courierimapuiddb, if there is none yet. extensions: by base name, the fields that go
-// into a message's row between UID and name ("K26,31"). False, and nothing changed, if there is a list, or if Courier's
-// file is missing or not understood. Throws Busy when the list is locked, else as the file system does.
-bool takeOverUidList(const std::string& mailboxDirectory, const std::map<std::string, std::string>& extensions = {});
+// into a message's row between UID and name ("K26,31"). Nothing is changed if there is a list, or if Courier's file is
+// missing or not understood. Throws Busy when the list is locked, else as the file system does.
+CourierTakeOver takeOverUidList(const std::string& mailboxDirectory,
+                                const std::map<std::string, std::string>& extensions = {});
 
 // Keywords of this mailbox's messages; those that no client could name are left out. A missing directory gives none.
 CourierKeywords readCourierKeywords(const std::string& mailboxDirectory);

@@ -15,6 +15,7 @@
 #include <iostream>
 #include <iterator>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <string>
 #include <vector>
@@ -27,6 +28,32 @@
 #include "maildir/watch/Watcher.h"
 
 namespace maildir::test {
+
+// What the log was told, by any thread.
+class LogLines {
+public:
+    void add(const std::string& line) {
+        const std::lock_guard lock(_mutex);
+        _lines.push_back(line);
+    }
+    // Lines that have this in them.
+    [[nodiscard]] std::size_t count(const std::string& words) const {
+        const std::lock_guard lock(_mutex);
+        return static_cast<std::size_t>(std::count_if(_lines.begin(), _lines.end(), [&](const std::string& line) {
+            return line.find(words) != std::string::npos;
+        }));
+    }
+    [[nodiscard]] std::string all() const {
+        const std::lock_guard lock(_mutex);
+        std::string text;
+        for (const std::string& line : _lines) text += line + "\n";
+        return text;
+    }
+
+private:
+    mutable std::mutex _mutex;
+    std::vector<std::string> _lines;
+};
 
 // One process's view: a watcher and fact store of its own, made when they are first needed (all fixtures of a program
 // exist at once, and the kernel gives a user only so many inotify instances).
@@ -44,6 +71,7 @@ public:
             watching.warn = [](const std::string& text) { std::cerr << text << std::endl; };
             _options.watcher = std::make_shared<Watcher>(watching);
             _options.facts = makeMemoryFactStore(1 << 20);
+            _options.log = [this](const std::string& line) { told.add(line); };
             if (!_cache.empty()) {
                 const auto log = [this](const std::string& line) { complaints.push_back(line); };
                 _options.cache = std::make_shared<CacheFolder>(_cache, maxCacheOctets, log);
@@ -60,6 +88,7 @@ public:
     int pollIntervalMs = 30000;
     std::function<FileSystem(const std::string&)> fileSystemOf = maildir::fileSystemOf;
     mutable std::vector<std::string> complaints;  // of the cache
+    mutable LogLines told;                        // of the mailboxes
 
 private:
     bool _useInotify;

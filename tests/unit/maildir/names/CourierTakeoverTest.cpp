@@ -35,7 +35,7 @@ public:
         _tree.write("courierimapuiddb",
                     "1 1275660208 25\n3 1000.M1.host,S=12\n7 1001.M2.host:2,S\n24 1002.M3.host:2,\n");
         CPPUNIT_ASSERT(needsCourierTakeOver(_tree.path()));
-        CPPUNIT_ASSERT(takeOverUidList(_tree.path()));
+        CPPUNIT_ASSERT(takeOverUidList(_tree.path()).isDone);
         std::string list = _tree.read("dovecot-uidlist");
         const std::string start = "3 V1275660208 N25 G";
         CPPUNIT_ASSERT(list.starts_with(start));
@@ -48,22 +48,24 @@ public:
 
     void doesItOnce() {
         _tree.write("courierimapuiddb", "1 5 2\n1 a\n");
-        CPPUNIT_ASSERT(takeOverUidList(_tree.path()));
+        const CourierTakeOver result = takeOverUidList(_tree.path());
+        CPPUNIT_ASSERT(result.isDone);
+        CPPUNIT_ASSERT_EQUAL(""s, result.fault);
         const std::string list = _tree.read("dovecot-uidlist");
         CPPUNIT_ASSERT(!needsCourierTakeOver(_tree.path()));
-        CPPUNIT_ASSERT(!takeOverUidList(_tree.path()));
+        CPPUNIT_ASSERT(!takeOverUidList(_tree.path()).isDone);
         CPPUNIT_ASSERT_EQUAL(list, _tree.read("dovecot-uidlist"));
     }
 
     void leavesAMailboxAloneThatHasAList() {
         _tree.write("courierimapuiddb", "1 5 2\n1 a\n");
         _tree.write("dovecot-uidlist", "");
-        CPPUNIT_ASSERT(!takeOverUidList(_tree.path()));
+        CPPUNIT_ASSERT(!takeOverUidList(_tree.path()).isDone);
         CPPUNIT_ASSERT_EQUAL(""s, _tree.read("dovecot-uidlist"));
     }
 
     void doesNothingWithoutCouriersFile() {
-        CPPUNIT_ASSERT(!takeOverUidList(_tree.path()));
+        CPPUNIT_ASSERT(!takeOverUidList(_tree.path()).isDone);
         CPPUNIT_ASSERT_EQUAL("Unavailable"s, errorOf([&] { takeOverUidList(_tree / "not there"); }));
         CPPUNIT_ASSERT(!_tree.has("dovecot-uidlist"));
     }
@@ -73,7 +75,8 @@ public:
                                           "1  5 6\n"s, "3 V5 N6\n"s, "1 -5 6\n"s, "x"s}) {
             CPPUNIT_ASSERT_MESSAGE(header, !parseCourierUidList(header + "1 a\n"));
             _tree.write("courierimapuiddb", header);
-            CPPUNIT_ASSERT(!takeOverUidList(_tree.path()));
+            const CourierTakeOver result = takeOverUidList(_tree.path());
+            CPPUNIT_ASSERT_MESSAGE(header, !result.isDone && result.fault.find("first line") != std::string::npos);
         }
         CPPUNIT_ASSERT(!_tree.has("dovecot-uidlist"));
     }
@@ -89,6 +92,11 @@ public:
         for (const auto& row : list->rows) rows += std::to_string(row.uid) + '=' + row.baseName + ';';
         CPPUNIT_ASSERT_EQUAL("3=three;4=nine;12=with space;13=no end;"s, rows);
         CPPUNIT_ASSERT_EQUAL(std::uint32_t(100), list->nextUid);
+        CPPUNIT_ASSERT_EQUAL(std::size_t(15), list->leftOut);
+        _tree.write("courierimapuiddb", "1 5 9\n3 three\n4 four\nrubbish\n");
+        const CourierTakeOver result = takeOverUidList(_tree.path());
+        CPPUNIT_ASSERT(result.isDone);
+        CPPUNIT_ASSERT_MESSAGE(result.fault, result.fault.starts_with("1 of its lines"));
     }
 
     void keepsTheNextUidAboveAllRows() {
@@ -104,7 +112,7 @@ public:
         char host[256] = {};
         ::gethostname(host, sizeof host - 1);
         _tree.write("dovecot-uidlist.lock", "2147483646:"s + host);
-        CPPUNIT_ASSERT(takeOverUidList(_tree.path()));
+        CPPUNIT_ASSERT(takeOverUidList(_tree.path()).isDone);
         CPPUNIT_ASSERT(!_tree.has("dovecot-uidlist.lock"));
     }
 
