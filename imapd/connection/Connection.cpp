@@ -15,7 +15,9 @@
 namespace imapd {
 
 namespace {
-constexpr int stepsPerTurn = 8;             // then other connections have a turn
+// Then other connections have a turn: many short steps are as long as one that takes its time.
+constexpr int stepsPerTurn = 8;
+constexpr std::chrono::milliseconds turnLength{5};
 constexpr std::uint8_t maxLingerTurns = 4;  // each throws away what Transport::drain() takes
 }  // namespace
 
@@ -49,7 +51,7 @@ Connection::Turn Connection::run(char* scratch, std::size_t scratchOctets) noexc
         _services.logger->error(name() + ": unknown exception");
     }
     end();
-    return {Turn::Next::Gone, 0, TimePoint::max()};
+    return {Turn::Next::Gone, 0, TimePoint::max(), false};
 }
 
 void Connection::end() noexcept {
@@ -62,20 +64,23 @@ void Connection::end() noexcept {
 Connection::Turn Connection::turn(char* scratch, std::size_t scratchOctets) {
     _isDrained = false;
     if (!_isStopping && _stopAt.load(std::memory_order_acquire) != 0 && stop() == Step::Gone) {
-        return {Turn::Next::Gone, 0, TimePoint::max()};
+        return {Turn::Next::Gone, 0, TimePoint::max(), false};
     }
-    for (int i = 0; i < stepsPerTurn; ++i) {
+    const TimePoint end = Clock::now() + turnLength;
+    for (int i = 0; i < stepsPerTurn && (i == 0 || Clock::now() < end); ++i) {
         _events = 0;
         switch (step(scratch, scratchOctets)) {
             case Step::Continue:
                 break;
             case Step::Wait:
-                return {Turn::Next::Wait, _events, nextDeadline()};
+                return {Turn::Next::Wait, _events, nextDeadline(), _wants.again};
             case Step::Gone:
-                return {Turn::Next::Gone, 0, TimePoint::max()};
+                return {Turn::Next::Gone, 0, TimePoint::max(), false};
         }
     }
-    return {Turn::Next::Again, 0, TimePoint::max()};
+    // What is answered does not wait for the others.
+    if (_phase == Phase::Open && flush() == Step::Gone) return {Turn::Next::Gone, 0, TimePoint::max(), false};
+    return {Turn::Next::Again, 0, TimePoint::max(), _wants.again};
 }
 
 Connection::Step Connection::step(char* scratch, std::size_t scratchOctets) {

@@ -69,6 +69,7 @@ public:
         enum class Next { Wait, Again, Gone } next = Next::Wait;
         std::uint32_t events = 0;  // of epoll
         TimePoint deadline = TimePoint::max();
+        bool goesOn = false;  // the next turn goes on with what this one did not finish
     };
 
     Connection(std::shared_ptr<ReadyQueue> queue, std::uint64_t id, const Poco::Net::StreamSocket& socket,

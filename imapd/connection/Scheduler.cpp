@@ -51,7 +51,7 @@ void prepare(Poco::Net::StreamSocket& socket) {
 Scheduler::Scheduler(const SchedulerSettings& settings, ConversationFactory factory, TlsContexts& tls,
                      Poco::Logger& logger)
     : _services{settings.limits, std::move(factory), &tls, settings.isTrustedProxy, &logger},
-      _ready(std::make_shared<ReadyQueue>()),
+      _ready(std::make_shared<ReadyQueue>(workersOrDefault(settings.workers))),
       _epoll(::epoll_create1(EPOLL_CLOEXEC)) {
     if (_epoll < 0) throw std::system_error(errno, std::generic_category(), "epoll_create1");
     try {
@@ -134,10 +134,10 @@ void Scheduler::workLoop(std::vector<char>& scratch) {
         if (const std::shared_ptr<Task> task = _ready->pop()) {
             run(std::static_pointer_cast<Connection>(task), scratch);
         }
-        const bool mayWait = _ready->beginWait();
+        const int timeout = _ready->beginWait();
         epoll_event event{};
-        const int count = ::epoll_wait(_epoll, &event, 1, mayWait && !_isQuitting ? -1 : 0);
-        if (mayWait) _ready->endWait();
+        const int count = ::epoll_wait(_epoll, &event, 1, _isQuitting ? 0 : timeout);
+        if (timeout != 0) _ready->endWait(timeout);
         if (count != 1 || event.data.u64 == readyMark) continue;
         if (event.data.u64 == timersMark) {
             _timers.fire();
@@ -151,12 +151,20 @@ void Scheduler::workLoop(std::vector<char>& scratch) {
         }
         if (!connection) continue;
         if ((event.events & (EPOLLERR | EPOLLHUP)) != 0) connection->noteHangup();
-        if (connection->start()) run(connection, scratch);
+        if (!connection->start()) continue;
+        if (connection->isLong() && !_ready->beginLong(*connection)) {
+            connection->requeue();
+        } else {
+            run(connection, scratch);
+        }
     }
 }
 
 void Scheduler::run(const std::shared_ptr<Connection>& connection, std::vector<char>& scratch) {
+    const bool isLong = connection->isLong();
     const Connection::Turn turn = connection->run(scratch.data(), scratch.size());
+    if (isLong) _ready->endLong(*connection);
+    connection->setLong(turn.goesOn);
     switch (turn.next) {
         case Connection::Turn::Next::Again:
             connection->requeue();

@@ -3,6 +3,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <system_error>
@@ -47,12 +48,30 @@ void Task::requeue() noexcept {
     _queue->push(shared_from_this());
 }
 
-ReadyQueue::ReadyQueue() : _event(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+// Half of the workers, which are twice as many as the cores unless the admin chose otherwise; a quarter is never taken.
+ReadyQueue::ReadyQueue(std::size_t workers)
+    : _mostLong(std::max<std::size_t>(workers / 2, 1)),
+      _mostWithSlow(std::max(workers - std::max<std::size_t>(workers / 4, 1), _mostLong)),
+      _event(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
     if (_event < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
+    _longTurns.reserve(_mostWithSlow);
 }
 
 ReadyQueue::~ReadyQueue() {
     ::close(_event);
+}
+
+void ReadyQueue::Line::push(std::shared_ptr<Task> task) noexcept {
+    Task* const added = task.get();
+    (tail == nullptr ? head : tail->_next) = std::move(task);
+    tail = added;
+}
+
+std::shared_ptr<Task> ReadyQueue::Line::pop() noexcept {
+    std::shared_ptr<Task> task = std::move(head);
+    head = std::move(task->_next);
+    if (!head) tail = nullptr;
+    return task;
 }
 
 void ReadyQueue::push(std::shared_ptr<Task> task) noexcept {
@@ -60,10 +79,9 @@ void ReadyQueue::push(std::shared_ptr<Task> task) noexcept {
     {
         const MutexLock lock(_mutex);
         if (_isClosed) return;  // `task` is let go after the lock
-        Task* const added = task.get();
-        (_tail == nullptr ? _head : _tail->_next) = std::move(task);
-        _tail = added;
-        isWanted = _waiting > 0;
+        Line& line = task->_isLong ? _long : _fresh;
+        line.push(std::move(task));
+        isWanted = wantsWorkerLocked();
     }
     if (isWanted) signal();
 }
@@ -73,27 +91,82 @@ std::shared_ptr<Task> ReadyQueue::pop() noexcept {
     bool isWanted = false;
     {
         const MutexLock lock(_mutex);
-        if (!_head) return nullptr;
-        task = std::move(_head);
-        _head = std::move(task->_next);
-        if (!_head) _tail = nullptr;
-        isWanted = _head && _waiting > 0;  // signals that came close together may have woken one worker only
+        // In turns where both wait: neither can starve the other.
+        const bool isLong = _long.head && (_isLongNext || !_fresh.head) && hasRoomLocked();
+        if (!isLong && !_fresh.head) return nullptr;
+        _isLongNext = !isLong;
+        task = (isLong ? _long : _fresh).pop();
+        if (isLong) countLongLocked(*task);
+        isWanted = wantsWorkerLocked();  // signals that came close together may have woken one worker only
     }
     if (isWanted) signal();
     task->_state.store(Task::State::Running, std::memory_order_release);
     return task;
 }
 
-bool ReadyQueue::beginWait() noexcept {
+bool ReadyQueue::beginLong(Task& task) noexcept {
     const MutexLock lock(_mutex);
-    if (_head) return false;
-    ++_waiting;
+    if (_long.head || !hasRoomLocked()) return false;
+    countLongLocked(task);
     return true;
 }
 
-void ReadyQueue::endWait() noexcept {
+void ReadyQueue::endLong(const Task& task) noexcept {
     const MutexLock lock(_mutex);
-    --_waiting;
+    _longTurns.erase(std::find(_longTurns.begin(), _longTurns.end(), task._longSince));
+}
+
+int ReadyQueue::beginWait() noexcept {
+    using std::chrono::milliseconds;
+    const MutexLock lock(_mutex);
+    if (hasWorkLocked()) return 0;
+    ++_waiting;
+    if (!needsWatchLocked()) return -1;
+    _isWatched = true;
+    const auto left = std::chrono::ceil<milliseconds>(roomAtLocked() - Clock::now());
+    return static_cast<int>(std::clamp(left, milliseconds(1), longestTurn).count());
+}
+
+void ReadyQueue::endWait(int timeout) noexcept {
+    bool isWanted = false;
+    {
+        const MutexLock lock(_mutex);
+        --_waiting;
+        if (timeout > 0) {
+            _isWatched = false;
+            isWanted = wantsWorkerLocked();  // this worker may have other things to do
+        }
+    }
+    if (isWanted) signal();
+}
+
+void ReadyQueue::countLongLocked(Task& task) noexcept {
+    task._longSince = Clock::now();
+    _longTurns.push_back(task._longSince);
+}
+
+// For one more turn of a long task.
+bool ReadyQueue::hasRoomLocked() const noexcept {
+    if (_longTurns.size() < _mostLong) return true;
+    return _longTurns.size() < _mostWithSlow && roomAtLocked() <= Clock::now();
+}
+
+// When fewer than _mostLong of the turns that run now will count.
+ReadyQueue::Clock::time_point ReadyQueue::roomAtLocked() const noexcept {
+    return _longTurns[_longTurns.size() - _mostLong] + longestTurn;
+}
+
+bool ReadyQueue::hasWorkLocked() const noexcept {
+    return _fresh.head || (_long.head && hasRoomLocked());
+}
+
+// Somebody has to come back at a time, since the end of a turn may be far away.
+bool ReadyQueue::needsWatchLocked() const noexcept {
+    return _long.head && !_isWatched && _longTurns.size() >= _mostLong && _longTurns.size() < _mostWithSlow;
+}
+
+bool ReadyQueue::wantsWorkerLocked() const noexcept {
+    return _waiting > 0 && (needsWatchLocked() || hasWorkLocked());
 }
 
 void ReadyQueue::signal() noexcept {
@@ -103,14 +176,16 @@ void ReadyQueue::signal() noexcept {
 }
 
 void ReadyQueue::close() noexcept {
-    std::shared_ptr<Task> rest;
+    Line fresh, goingOn;
     {
         const MutexLock lock(_mutex);
         _isClosed = true;
-        rest = std::move(_head);
-        _tail = nullptr;
+        std::swap(fresh, _fresh);
+        std::swap(goingOn, _long);
     }
-    while (rest) rest = std::move(rest->_next);  // one by one: a long chain must not be freed recursively
+    for (Line* line : {&fresh, &goingOn}) {
+        while (line->head) line->pop();  // one by one: a long chain must not be freed recursively
+    }
 }
 
 }  // namespace imapd

@@ -101,18 +101,20 @@ Wants ToyConversation::converse(std::string_view input, Output& out) {
         out.buffer() += "TICK\r\n";
     }
     _input += input;
+    work(out);
     produce(out);
-    for (std::size_t end; _big == 0 && _wants.input && (end = _input.find("\r\n")) != std::string::npos;) {
+    for (std::size_t end;
+         _steps == 0 && _big == 0 && _wants.input && (end = _input.find("\r\n")) != std::string::npos;) {
         const std::string text = _input.substr(0, end);
         _input.erase(0, end + 2);
         line(text, out);
         produce(out);
     }
-    const bool hasLine = _big == 0 && _wants.input && _input.find("\r\n") != std::string::npos;
+    const bool hasLine = _steps == 0 && _big == 0 && _wants.input && _input.find("\r\n") != std::string::npos;
     Wants wants = _wants;
     _wants.startTls = false;
-    wants.again = _big > 0 || hasLine;
-    if (_big > 0) wants.input = false;
+    wants.again = _steps > 0 || _big > 0 || hasLine;
+    if (_steps > 0 || _big > 0) wants.input = false;
     _isBusy = false;
     return wants;
 }
@@ -136,12 +138,32 @@ void ToyConversation::line(const std::string& text, Output& out) {
         out.buffer() += "BEGIN\r\n";
         _wants.startTls = true;
         _input.clear();
+    } else if (text == "HOLD") {
+        _steps = 2;
+        _each = {};
+    } else if (text.starts_with("WORK ")) {
+        std::size_t end = 0;
+        _steps = std::stoi(text.substr(5), &end);
+        _each = std::chrono::milliseconds(std::stoi(text.substr(5 + end)));
     } else if (text == "THROW") {
         throw std::runtime_error("thrown by the test");
     } else if (text == "QUIT") {
         out.buffer() += "* BYE\r\n";
         _wants.close = true;
     }
+}
+
+void ToyConversation::work(Output& out) {
+    if (_steps == 0) return;
+    if (_each.count() == 0 && _steps == 1) {
+        ++_probe.inside;
+        _probe.changed();
+        _probe.await([this] { return _probe.release.load(); });
+    } else {
+        std::this_thread::sleep_for(_each.count() > 0 ? _each : std::chrono::milliseconds(10));
+        ++_probe.steps;
+    }
+    if (--_steps == 0) out.buffer() += "DONE\r\n";
 }
 
 void ToyConversation::produce(Output& out) {

@@ -32,7 +32,8 @@ public:
     std::atomic<std::uint64_t> produced = 0;  // octets by BIG
     std::atomic<bool> overlapped = false;     // two threads in one conversation
     std::atomic<bool> staysFull = false;      // called while the output was full
-    std::atomic<int> inside = 0;              // STARTTLS waits inside converse() for `release`
+    std::atomic<int> steps = 0;               // of WORK
+    std::atomic<int> inside = 0;              // STARTTLS and HOLD wait inside converse() for `release`
     std::atomic<bool> release = true;
 
     struct Wakes {
@@ -59,7 +60,8 @@ private:
     TlsFacts _tls;
 };
 
-// Lines in, lines out: ECHO text, BIG octets, WAIT (no input until woken), TIMER ms, STARTTLS, THROW, QUIT.
+// Lines in, lines out: ECHO text, BIG octets, WAIT (no input until woken), TIMER ms, STARTTLS, HOLD, WORK steps ms
+// (that each takes), THROW, QUIT.
 class ToyConversation : public Conversation {
 public:
     ToyConversation(Probe& probe, const PeerFacts& peer, const Waker& waker);
@@ -73,6 +75,7 @@ public:
 private:
     void line(const std::string& text, Output& out);
     void produce(Output& out);
+    void work(Output& out);
 
     Probe& _probe;
     std::shared_ptr<Probe::Wakes> _wakes;
@@ -80,6 +83,8 @@ private:
     std::string _input;
     std::uint64_t _big = 0;  // octets still to produce
     std::uint64_t _bigAt = 0;
+    int _steps = 0;                     // of WORK or HOLD, still to do; each is a turn's
+    std::chrono::milliseconds _each{};  // 0: HOLD
     Wants _wants;
 };
 

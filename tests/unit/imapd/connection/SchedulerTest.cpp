@@ -29,6 +29,9 @@ class SchedulerTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(slowReaderCostsOnlyItsBuffers);
     CPPUNIT_TEST(pipeliningWithoutReadingIsBounded);
     CPPUNIT_TEST(longAnswerLetsOthersHaveTheirTurn);
+    CPPUNIT_TEST(longStepEndsTheTurn);
+    CPPUNIT_TEST(longWorkLeavesWorkersToOthers);
+    CPPUNIT_TEST(slowTurnsKeepNobodyForEver);
     CPPUNIT_TEST(wakesAreNeverLost);
     CPPUNIT_TEST(wakeAfterTheEndIsHarmless);
     CPPUNIT_TEST(parkedConversationIsGivenNoInput);
@@ -154,6 +157,67 @@ public:
         reader.join();
         CPPUNIT_ASSERT_EQUAL(total, taken.load());
         CPPUNIT_ASSERT(takenThen < total);
+    }
+
+    // Others wait for one step, not for as many as a turn of short ones may have.
+    void longStepEndsTheTurn() {
+        Server server(1);
+        const auto worker = greeted(server), other = greeted(server);
+        worker->send("WORK 100 10\r\n");
+        CPPUNIT_ASSERT(server.probe.await([&] { return server.probe.steps > 0; }));
+        int most = 0;
+        for (int i = 0; i < 10; ++i) {
+            const int before = server.probe.steps;
+            other->send("ECHO x\r\n");
+            CPPUNIT_ASSERT_EQUAL(std::string("x"), other->readLine());
+            most = std::max(most, server.probe.steps - before);
+        }
+        CPPUNIT_ASSERT_MESSAGE(std::to_string(most), most <= 4);
+        CPPUNIT_ASSERT(server.probe.steps < 100);
+        CPPUNIT_ASSERT_EQUAL(std::string("DONE"), worker->readLine());
+    }
+
+    void longWorkLeavesWorkersToOthers() {
+        Server server(4);
+        server.probe.release = false;
+        std::vector<std::unique_ptr<Client>> holding;
+        for (int i = 0; i < 8; ++i) {
+            holding.push_back(greeted(server));
+            holding.back()->send("HOLD\r\n");
+        }
+        CPPUNIT_ASSERT(server.probe.await([&] { return server.probe.inside == 3; }));  // two, and one for two that wait
+        const auto other = greeted(server);
+        for (int i = 0; i < 100; ++i) {
+            other->send("ECHO x\r\n");
+            CPPUNIT_ASSERT_EQUAL(std::string("x"), other->readLine());
+        }
+        CPPUNIT_ASSERT_EQUAL(3, server.probe.inside.load());
+        server.probe.release = true;
+        server.probe.changed();
+        for (const auto& client : holding) CPPUNIT_ASSERT_EQUAL(std::string("DONE"), client->readLine());
+        CPPUNIT_ASSERT(!server.probe.overlapped);
+    }
+
+    // Also where no event of another connection brings a worker.
+    void slowTurnsKeepNobodyForEver() {
+        Server server(4);
+        server.probe.release = false;
+        std::vector<std::unique_ptr<Client>> holding;
+        for (int i = 0; i < 2; ++i) {
+            holding.push_back(greeted(server));
+            holding.back()->send("HOLD\r\n");
+        }
+        CPPUNIT_ASSERT(server.probe.await([&] { return server.probe.inside == 2; }));
+        const auto worker = greeted(server), another = greeted(server);
+        const auto began = Clock::now();
+        worker->send("WORK 20 1\r\n");
+        another->send("WORK 20 1\r\n");
+        CPPUNIT_ASSERT_EQUAL(std::string("DONE"), worker->readLine());
+        CPPUNIT_ASSERT_EQUAL(std::string("DONE"), another->readLine());
+        CPPUNIT_ASSERT(Clock::now() - began < std::chrono::seconds(10));  // those that hold give up after twenty
+        server.probe.release = true;
+        server.probe.changed();
+        for (const auto& client : holding) CPPUNIT_ASSERT_EQUAL(std::string("DONE"), client->readLine());
     }
 
     void wakesAreNeverLost() {
