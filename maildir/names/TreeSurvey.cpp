@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +15,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "base/UserName.h"
 #include "maildir/Error.h"
 #include "maildir/FileOps.h"
 #include "maildir/names/ForeignStore.h"
@@ -24,15 +24,9 @@ namespace maildir {
 
 namespace {
 
-constexpr std::size_t mostRootEntries = 5000, mostMessages = 200'000, mostSamples = 8;
+using maildock::nameOfUser;
 
-std::string nameOfUser(uid_t user) {
-    std::array<char, 16384> buffer{};
-    passwd entry{};
-    passwd* found = nullptr;
-    const bool isKnown = ::getpwuid_r(user, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr;
-    return isKnown ? entry.pw_name : std::to_string(user);
-}
+constexpr std::size_t mostRootEntries = 5000, mostMessages = 200'000, mostSamples = 8;
 
 std::string nameOfGroup(gid_t id) {
     std::array<char, 16384> buffer{};

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,6 +11,7 @@
 #include <cerrno>
 #include <optional>
 
+#include "base/UserName.h"
 #include "modules/host/RunAs.h"
 
 namespace maildock {
@@ -19,14 +19,6 @@ namespace maildock {
 namespace {
 
 constexpr std::size_t mostOctets = 4 << 20;
-
-std::string nameOfUser(uid_t user) {
-    std::array<char, 16384> buffer{};
-    passwd entry{};
-    passwd* found = nullptr;
-    const bool isKnown = ::getpwuid_r(user, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr;
-    return isKnown ? entry.pw_name : std::to_string(user);
-}
 
 std::optional<host::RunAs> wantedBy(const Settings& settings) {
     try {

@@ -25,18 +25,18 @@ POSIX = (r"sys/[^/]+\.h|linux/[^/]+\.h|netinet/[^/]+\.h|arpa/[^/]+\.h|unistd\.h|
 
 # folder: (our folders that it may use, library headers that it may use; standard headers are always allowed)
 RULES = {
-    "base": ([], []),  # small things that everybody but the installed interfaces uses: the standard library alone
+    "base": ([], [POSIX]),  # small things that everybody but the installed interfaces uses
     "modules/api": ([], [POCO_FOUNDATION, POCO_SOCKETS]),
     # GNU SASL for mechanisms and names, OpenSSL for digests, inet_pton() for what an address says.
     "modules/signin": (["base", "modules/api"], [POCO_FOUNDATION, OPENSSL, POSIX, r"gsasl\.h"]),
     "modules/host": (["modules/api", "modules/signin"], [POCO_FOUNDATION, POCO_UTIL, POCO_NET, POSIX]),
     # OpenSSL: `maildock check` looks into the certificate and the key; the others: `maildock passwd` makes hashes.
-    "modules/maildock": (["modules/api", "modules/host", "modules/signin"],
+    "modules/maildock": (["base", "modules/api", "modules/host", "modules/signin"],
                          [POCO_FOUNDATION, POCO_UTIL, POCO_NET, OPENSSL, POSIX, r"gsasl\.h", r"argon2\.h", r"crypt\.h"]),
     "plugins": (["base", "modules/api"], [r".*"]),
     "maildir": ([], [POSIX, POCO_FOUNDATION]),  # Types.h, Error.h, FileOps.h: what all of maildir shares
     "maildir/message": (["maildir"], [ICU, POSIX, r"zlib\.h", r"zstd\.h"]),
-    "maildir/names": (["maildir"], [ICU, POSIX]),
+    "maildir/names": (["base", "maildir"], [ICU, POSIX]),
     "maildir/cache": (["maildir", "maildir/message"], [POSIX, POCO_FOUNDATION]),
     "maildir/watch": (["maildir"], [POSIX, POCO_FOUNDATION]),
     "maildir/mailbox": (["maildir", "maildir/message", "maildir/names", "maildir/cache", "maildir/watch"],

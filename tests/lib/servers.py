@@ -13,10 +13,11 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
-from counting import Skipped
+from counting import Counter, Skipped
 from imapclient import ImapClient, ImapError
 
 HOST = "127.0.0.1"
@@ -507,3 +508,18 @@ class Courier(Server):
         """unshare itself ignores SIGTERM; its child, the first process of the namespace, ends the others."""
         children = [pid for pid in process_tree(self.process.pid) if pid != self.process.pid]
         os.kill(min(children), signal.SIGTERM) if children else self.process.kill()
+
+
+def run_cases(name, documentation, cases, first=lambda counter, build: None):
+    """The main function of a test program whose argument is a build folder: first(counter, build), then each
+    case(build, folder) with a folder of its own. Returns the exit status."""
+    if len(sys.argv) != 2:
+        print(documentation)
+        return 2
+    build = os.path.abspath(sys.argv[1])
+    counter = Counter()
+    first(counter, build)
+    for case in cases:
+        with WorkFolder(name) as folder:
+            counter.run(case.__name__, case, build, folder)
+    return counter.finish()

@@ -16,7 +16,7 @@ import time
 sys.path[:0] = [os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib")]
 
 import servers  # noqa: E402
-from counting import Counter, require  # noqa: E402
+from counting import require  # noqa: E402
 
 PATIENCE = 60
 RELOADS = 50
@@ -204,17 +204,6 @@ def fail2ban(build, folder):
     require(len(found) == 1 and "wrong password" in found[0], found or lines)
 
 
-def main():
-    if len(sys.argv) != 2:
-        print(__doc__)
-        return 2
-    build = os.path.abspath(sys.argv[1])
-    counter = Counter()
-    for case in (nothing_grows, levels, lines_of_the_start, priorities_for_the_journal, fail2ban):
-        with servers.WorkFolder("generations") as folder:
-            counter.run(case.__name__, case, build, folder)
-    return counter.finish()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(servers.run_cases("generations", __doc__, (
+        nothing_grows, levels, lines_of_the_start, priorities_for_the_journal, fail2ban)))

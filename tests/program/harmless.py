@@ -15,7 +15,7 @@ import time
 sys.path[:0] = [os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib")]
 
 import servers  # noqa: E402
-from counting import Counter, Skipped, require  # noqa: E402
+from counting import Skipped, require  # noqa: E402
 
 PATIENCE = 60
 
@@ -275,19 +275,8 @@ def rights_of_the_server(build, folder):
     require("can't be written" in said and "as user mail" in said, said)
 
 
-def main():
-    if len(sys.argv) != 2:
-        print(__doc__)
-        return 2
-    build = os.path.abspath(sys.argv[1])
-    counter = Counter()
-    for case in (refused_locations, refused_domains, folders_have_no_variables, refused_users, no_domain,
-                 a_tree_is_told, no_tree_is_made, other_stores, check_looks_at_trees, check_is_bounded,
-                 auth_test_tells_the_folder, rights_of_the_server):
-        with servers.WorkFolder("harmless") as folder:
-            counter.run(case.__name__, case, build, folder)
-    return counter.finish()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(servers.run_cases("harmless", __doc__, (
+        refused_locations, refused_domains, folders_have_no_variables, refused_users, no_domain,
+        a_tree_is_told, no_tree_is_made, other_stores, check_looks_at_trees, check_is_bounded,
+        auth_test_tells_the_folder, rights_of_the_server)))

@@ -17,7 +17,7 @@ import time
 sys.path[:0] = [os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib")]
 
 import servers  # noqa: E402
-from counting import Counter, require  # noqa: E402
+from counting import require  # noqa: E402
 from scram import Connection, b64, context  # noqa: E402
 
 WINDOW = 10     # octets of a password that are enough to be one
@@ -243,22 +243,14 @@ def gone_in_the_middle(build, folder):
             require(not left, f"stays: {left}")
 
 
-def main():
-    if len(sys.argv) != 2:
-        print(__doc__)
-        return 2
-    build = os.path.abspath(sys.argv[1])
-    counter = Counter()
+def nothing_stays_of_any_way(counter, build):
     passwords = passwords_for(len(WAYS))
     for kind in TLS:
         with servers.WorkFolder("wiping") as folder, serving(build, folder, passwords) as server:
             for (user, right), way in zip(passwords.items(), WAYS):
                 counter.run(f"{way.__name__}, {kind}", no_password_stays, server, kind, user, right, way)
-    for case in (no_faulty_command_stays, none_is_kept_that_may_not_come, gone_in_the_middle):
-        with servers.WorkFolder("wiping") as folder:
-            counter.run(case.__name__, case, build, folder)
-    return counter.finish()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(servers.run_cases("wiping", __doc__, (
+        no_faulty_command_stays, none_is_kept_that_may_not_come, gone_in_the_middle), nothing_stays_of_any_way))
