@@ -23,7 +23,7 @@ public:
     // Null if the server runs as that very user and group: its own rights are those. Throws Error(NoPermission) for
     // root, and for no user: their files are nobody's mail.
     static std::shared_ptr<const FileIdentity> of(uid_t user, gid_t group);
-    // Of this thread; null: the server's own rights.
+    // The identity of this thread; null: the server's own rights.
     static std::shared_ptr<const FileIdentity> current();
     // Whether this thread works with these rights (null: the server's own).
     static bool isCurrent(const std::shared_ptr<const FileIdentity>& identity);

@@ -43,8 +43,8 @@ private:
 // name. Throws Error (Unavailable, NoPermission) where that can't be told: also where the directory itself is missing,
 // or a symbolic link of this name leads nowhere.
 std::optional<struct stat> statusIfThere(const std::string& path);
-// Of a path that is not there: throws Error(Unavailable) unless its directory is there, so that its absence says
-// something.
+// To be called for a path that is not there: throws Error(Unavailable) unless its directory is there, so that its
+// absence says something.
 void requireDirectoryOf(const std::string& path);
 
 // Opens; throws Error on failure, but gives nothing for a file that is missing in a directory that is there.

@@ -19,7 +19,7 @@ public:
         GivesUp   // ErrorKind::Busy at once: the caller has tried long enough
     };
 
-    // Of this thread.
+    // The patience of this thread.
     static Kind current();
     // How long the thread may be held up by another thread of the process that is at work, not waiting itself, on the
     // same mailbox: short, but worth not to be given up at once. Nothing: until it is done.

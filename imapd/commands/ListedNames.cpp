@@ -49,7 +49,7 @@ std::optional<MailboxName> ListedNames::mailboxAt(const Place& place) const {
     if (place.isInbox() || _prefix.empty()) return place;
     if (place.levels.size() <= _prefix.size()) return std::nullopt;
     MailboxName name{{place.levels.begin() + static_cast<std::ptrdiff_t>(_prefix.size()), place.levels.end()}};
-    // Of a folder that is called INBOX/x: INBOX itself has its place at the top.
+    // A folder is called INBOX/x, and INBOX itself has its place at the top.
     if (name.isInbox()) return std::nullopt;
     return name;
 }

@@ -42,8 +42,8 @@ public:
 
     // Throws what the subject throws. Not const: remembers answers within one message.
     bool matches(SearchSubject& subject);
-    // The same in two steps: what can be told without reading the text (nothing: `answers` is for the second step), and
-    // the rest.
+    // These do the same in two steps: the first tells what it can without reading the text (nothing: `answers` is for
+    // the second step), the second one the rest.
     std::optional<bool> matchesUnread(SearchSubject& subject, Answers& answers);
     bool matchesRead(SearchSubject& subject, Answers answers);
 

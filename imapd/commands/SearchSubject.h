@@ -34,7 +34,8 @@ public:
     // (maildir::foldFieldText) and each ended by LF, which none has in it. Valid until the next call for this or
     // another message of the same search.
     virtual std::string_view foldedHeader(const std::string& name) = 0;
-    // The same of fields of addresses, each of which is there as ENVELOPE shows it too (maildir::addressTexts).
+    // As foldedHeader(), for fields of addresses; each address is there as ENVELOPE shows it, too
+    // (maildir::addressTexts).
     virtual std::string_view foldedAddresses(const std::string& name) = 0;
     // sentDayOf() the first Date field; nothing without one.
     virtual std::optional<std::int64_t> sentDay() = 0;

@@ -9,7 +9,7 @@ namespace imapd {
 
 namespace {
 
-// Of a line being swallowed so much of the end is kept that an announcement is recognised.
+// The end of a line that is swallowed is kept, as much as makes an announcement recognisable.
 constexpr std::size_t tailOctets = 32;
 
 bool isDigit(char c) {

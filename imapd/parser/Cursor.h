@@ -69,7 +69,7 @@ public:
     char peek() const { return atEnd() ? '\0' : _command.text[_position]; }
     // True, and past it, if c is here.
     bool skip(char c);
-    // The same for an ASCII word in any letter case that no further ATOM-CHAR follows.
+    // Does the same for an ASCII word, in any letter case, that no further ATOM-CHAR follows.
     bool skipWord(std::string_view upperWord);
 
     void expect(char c, const char* expected);

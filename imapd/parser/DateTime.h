@@ -20,7 +20,7 @@ namespace imapd {
 //   draft saved.
 std::optional<std::int64_t> parseDateTime(const std::string& text, bool isStrict = true);
 
-// The same form, with two digits for the day, for an instant as it was in a zone so many minutes east of UTC (-1439 to
+// Writes the same form, with two digits for the day, of an instant in a zone so many minutes east of UTC (-1439 to
 // 1439, else cut to that). Instants outside the years 0 to 9999 are shown as the nearest one inside.
 std::string formatDateTime(std::int64_t utcSeconds, int zoneMinutes);
 

@@ -31,7 +31,7 @@ struct CommandSet {
     const CommandRow& (*rowOf)(const Arguments&) = nullptr;
     const CommandRow* (*rowNamed)(std::string_view name) = nullptr;  // by Command::name; null if there is none
     std::optional<Reply> (*refusal)(const Policy&, const Arguments&) = nullptr;  // of what is not offered
-    // Of an APPEND whose message has been announced: why it is not taken, whatever its octets.
+    // Says why the message that an APPEND announces is not taken, whatever its octets will be.
     std::optional<Reply> (*appendRefusal)(Session&, const Append&) = nullptr;
     std::string (*capabilities)(const Session&) = nullptr;  // as CAPABILITY lists them, separated by spaces
 };

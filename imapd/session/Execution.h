@@ -35,7 +35,8 @@ public:
     virtual Progress step(Session& session) = 0;
     // Valid once step() gave Done.
     virtual Reply reply() = 0;
-    // Of one that gives no response before its end, so that a response may stand between two steps; else nothing.
+    // How far it has come, if it gives no response before its end, so that one may stand between two steps; else
+    // nothing.
     [[nodiscard]] virtual std::optional<Advance> advance() const { return std::nullopt; }
     // A line from the client while this waits (AUTHENTICATE, IDLE), without its CRLF. Only called if wantsLines().
     [[nodiscard]] virtual bool wantsLines() const { return false; }

@@ -221,7 +221,8 @@ Wants Session::turn(std::string_view input, Output& out) {
     }
     run();
     tellUnasked();
-    // Whoever would tell them was asked by now; if it can't be at the moment, the next turn is soon enough.
+    // The command or tellUnasked() had its chance to tell the news; if that was not possible, the next turn is soon
+    // enough.
     if (_newsDueAt && *_newsDueAt <= Clock::now()) _newsDueAt.reset();
     const std::string_view left = _startsTls || _closes ? std::string_view() : _reader.unconsumed();
     _backlog = maildock::Secret(left);

@@ -81,7 +81,7 @@ public:
     void setFileIdentity(std::shared_ptr<const maildir::FileIdentity> identity) { _identity = std::move(identity); }
     [[nodiscard]] const std::string& user() const { return _user; }
     void tellNotice();  // the admin's, once the user is logged in
-    // Of the command being carried out.
+    // The tag of the command that is carried out.
     [[nodiscard]] const std::string& tag() const { return _tag; }
     void logOut(std::string_view byeText);  // * BYE text, and closes after the tagged response
     // The connection ends when all is sent.
@@ -93,7 +93,7 @@ public:
     void wakeAt(std::chrono::steady_clock::time_point when);
     // One line for the log, with session id, user and peer put before it. Never a password or message text.
     void log(const std::string& text, LogLevel level = LogLevel::Information);
-    // The same for what failed, as much as it matters: what a client may well come upon is no error.
+    // Logs what failed, at the level that it deserves: what a client may well come upon is no error.
     void logFailure(const std::string& what, const maildir::Error& error);
 
     // A message whose file can't be read (maildir::isOfOneMessage): told to the log, once a file.
@@ -141,7 +141,7 @@ private:
     void greetPreauthenticated();
     void checkDeadlines();
     void close(std::string_view code, std::string_view text);
-    // Of a command that this state does not have.
+    // The reply to a command that this state does not have.
     [[nodiscard]] std::optional<Reply> refusalByState(const CommandRow& row, const std::string& name) const;
     // The step has to be run again: another has a lock.
     void awaitLock();

@@ -38,7 +38,7 @@ public:
     Progress step(Session& session);
     // The challenge that the last step() came to; the client's answer goes to give().
     [[nodiscard]] const std::optional<std::string>& challenge() const { return _challenge; }
-    // Of a challenge: whatever the client answers, it is refused.
+    // Whether the log-in is refused, whatever the client answers to the challenge.
     [[nodiscard]] bool isRefused() const { return _isRefused; }
     [[nodiscard]] const Reply& reply() const { return _reply; }
 

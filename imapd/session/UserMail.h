@@ -44,8 +44,8 @@ public:
     // As nameOf, but a name in UTF-8 that does not exist becomes its Normalization Form C, if that exists (RFC
     // 9051 5.1); one in another case, or cut off, becomes the mailbox that it means where the admin wants that.
     [[nodiscard]] maildir::MailboxName existingNameOf(std::string_view wireName) const;
-    // Of a mailbox to be created: levels that do not exist yet are Net-Unicode (RFC 9051 6.3.4); those that exist in
-    // another case are meant where case makes no difference. Throws InvalidName.
+    // The name of a mailbox to be created: levels that do not exist yet are Net-Unicode (RFC 9051 6.3.4); those that
+    // exist in another case are meant where case makes no difference. Throws InvalidName.
     [[nodiscard]] maildir::MailboxName newNameOf(std::string_view wireName) const;
     // As existingNameOf, but an alias that does not exist becomes the role's mailbox.
     [[nodiscard]] maildir::MailboxName resolvedNameOf(std::string_view wireName) const;

@@ -47,7 +47,8 @@ public:
     // message. "$" is the saved result.
     [[nodiscard]] std::optional<std::vector<Uid>> resolve(const SequenceSet& set, bool isUid) const;
 
-    // The same as half-open ranges of indexes, ascending and apart: costs what the set is long, not what it names.
+    // Gives the same as half-open ranges of indexes, ascending and apart: costs what the set is long, not what it
+    // names.
     using IndexRanges = std::vector<std::pair<std::size_t, std::size_t>>;
     [[nodiscard]] std::optional<IndexRanges> indexesOf(const SequenceSet& set, bool isUid) const;
 

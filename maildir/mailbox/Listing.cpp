@@ -73,7 +73,7 @@ bool isSettled(const Scan& scan, std::int64_t age) {
     return scan.isStable && settled(scan.newTime) && settled(scan.curTime);
 }
 
-// The same, whatever clock the times come from. since: when they were first seen.
+// Tells the same, whatever clock the times come from. since: when they were first seen.
 bool isSettledSince(const Scan& scan, std::int64_t since) {
     return scan.isStable && scan.startedSteady - since > stepOf(scan.newTime, scan.curTime);
 }
@@ -112,7 +112,7 @@ bool isRegular(int folder, const dirent& entry) {
 
 using OpenDirectory = std::unique_ptr<DIR, int (*)(DIR*)>;
 
-// Of the open mailbox directory `above`. Null: it is not in there.
+// Opens a directory in the mailbox directory `above`. Null: it is not in there.
 OpenDirectory openBelow(const FileDescriptor& above, const char* name, const std::string& path) {
     FileDescriptor folder(openat(above.get(), name, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!folder.isOpen() && errno == ENOENT) return {nullptr, &closedir};

@@ -115,7 +115,7 @@ public:
     // Looks for changes made by others (cheap where the mailbox is watched or nothing changed), then as snapshot().
     // New messages get their UIDs (durable) before this returns.
     std::shared_ptr<const Snapshot> refresh();
-    // The same, but without a look where one began later than at this moment, for whoever else.
+    // Does the same, but does not look where a look for somebody else began later than at this moment.
     std::shared_ptr<const Snapshot> refreshedSince(std::chrono::steady_clock::time_point moment);
 
     // Gives the caller \Recent for every message that no session was given it for, moving new/ -> cur/. Returns their

@@ -166,7 +166,7 @@ struct Mailbox::State {
     // afterwards, which no event tells of: the keyword files are looked at again until it is there.
     KeywordSet awaitedLetters;
     std::atomic<bool> awaitsNames{false};  // readable without the lock
-    // Of the published snapshot; one that was restored has none until a name is looked for.
+    // The names of the published snapshot; one that was restored has no index until a name is looked for.
     mutable NameIndex index;
     mutable bool isIndexed = true;
     PendingRows pendingRows;

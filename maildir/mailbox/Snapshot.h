@@ -72,7 +72,7 @@ public:
         return _records;
     }
     [[nodiscard]] bool isRead() const { return _isRead; }
-    // Of a record that records() gave.
+    // The file name of a record that records() gave.
     [[nodiscard]] std::string_view fileName(const Record& record) const {
         return std::string_view(_names).substr(record.nameOffset, record.nameOctets);
     }

@@ -32,7 +32,7 @@ private:
 
 // The keywords of a record by name, so that they can be found again in another mailbox.
 std::vector<std::string> keywordNames(const Snapshot& snapshot, const KeywordSet& set);
-// Of all of these messages.
+// The keywords of all these messages.
 std::vector<std::string> keywordNames(const Snapshot& snapshot, std::span<const Uid> uids);
 
 // A base name for a copy: fresh, with the sizes of the original, so that they stay known.

@@ -84,7 +84,7 @@ public:
     [[nodiscard]] bool isDamaged() const { return _state.isDamaged || _state.endsInHalfRow; }
     // No UID comes after those that were given (the last one was 4294967295).
     [[nodiscard]] bool isExhausted() const { return _state.lastUid.value == UINT32_MAX; }
-    // Of a list that is not there and can't be written now.
+    // Takes the UIDVALIDITY of a list that is not there and can't be written now.
     void begin(UidValidity uidValidity) { _state.uidValidity = uidValidity; }
     // What the list says contradicts what was made durable before: rewrite() it.
     void setDamaged() { _state.isDamaged = true; }

@@ -55,7 +55,7 @@ struct Part {
     // multipart: its parts. message/rfc822 (and message/global): exactly one, the enclosed message, whose header is
     // the enclosed message's header. Otherwise none. A multipart without any part has none.
     std::vector<Part> children;
-    // Of the message itself and of enclosed messages; else null.
+    // The message itself and enclosed messages have one; else null.
     std::unique_ptr<EnvelopeFields> envelope;
 
     [[nodiscard]] bool isMultipart() const;  // type is multipart, case-insensitively

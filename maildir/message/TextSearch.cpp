@@ -16,7 +16,7 @@ namespace maildir {
 namespace {
 
 constexpr std::size_t readOctets = 64 * 1024;
-// Of text and patterns together, looked through by one step.
+// So much of text and patterns together is looked through by one step.
 constexpr std::size_t patternOctets = 1024 * 1024;
 // A header field that is longer is searched in pieces of this size.
 constexpr std::size_t maxFieldOctets = 1024 * 1024;

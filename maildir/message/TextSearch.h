@@ -57,7 +57,7 @@ private:
     std::unique_ptr<State> _state;
 };
 
-// The same in one go.
+// Searches in one go.
 std::vector<bool> searchMessage(const MessageFile& file, const Structure& structure,
                                 const std::vector<const SearchPattern*>& patterns, bool withHeaders);
 

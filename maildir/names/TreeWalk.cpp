@@ -20,7 +20,7 @@ using Identity = std::pair<dev_t, ino_t>;
 
 // None in a directory that is proven to be missing. isRoot: not to be allowed to look into the root is an error;
 // elsewhere it means that nothing is to be found there.
-// Of what has no directory above there is nothing either, nor of a file: what the root is is for the caller to judge.
+// What has no directory above it has no names either, nor has a file: what the root is, the caller has to judge.
 bool mayHaveNames(const std::string& path) {
     struct stat status {};
     if (::stat(path.c_str(), &status) == 0) return S_ISDIR(status.st_mode);

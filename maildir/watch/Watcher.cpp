@@ -24,7 +24,7 @@ constexpr std::uint32_t watchedEvents =
 constexpr int gatherMs = 3, burstWakings = 8;
 constexpr std::uint64_t burstDrains = 64;
 
-// Of more file systems than this the log says no more.
+// The log tells of no more file systems than this.
 constexpr std::size_t mostToldOf = 100;
 
 std::optional<std::int64_t> timeOf(const std::string& path) {

@@ -69,7 +69,7 @@ inline VariableReference inBraces(std::string_view inside) {
 
 }  // namespace variables
 
-// Of the percent sign at `at`, which must be one.
+// Reads what stands at `at`, which must be a percent sign.
 [[nodiscard]] inline VariableReference variableAt(std::string_view text, std::size_t at) {
     constexpr std::string_view ours = "undh";
     constexpr std::string_view modifiers = "LUTERXMHN0123456789.-";  // Dovecot's, before the variable's letter

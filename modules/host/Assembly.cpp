@@ -106,7 +106,7 @@ void Assembly::checkAll(const Loader& loader) {
     }
 }
 
-// Of plugins that can list their users: what the modules say of all of them.
+// Asks the modules about all users of plugins that can list theirs.
 void Assembly::checkUsers() {
     const MailTrees::Users users = [this](const std::function<bool(const Account&)>& take) {
         bool goesOn = true;

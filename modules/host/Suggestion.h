@@ -17,7 +17,7 @@ namespace maildock::host {
 // last component of `unknown` is kept.
 [[nodiscard]] std::optional<std::string> nearestKey(const std::string& unknown, const std::vector<KeySpec>& specs);
 
-// Likewise the nearest of these names; a name that `unknown` contains, or that contains it, is near too.
+// The nearest of these names, by the same measure; a name that `unknown` contains, or that contains it, is near too.
 [[nodiscard]] std::optional<std::string> nearestName(const std::string& unknown, const std::vector<std::string>& names);
 
 }  // namespace maildock::host

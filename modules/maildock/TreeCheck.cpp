@@ -85,7 +85,7 @@ void lookAtPaths(const host::Assembly& assembly, const Tell& tell, const std::st
 
 // --- the trees
 
-// Of all users that can be listed, up to so many, evenly.
+// Takes up to so many of all users that can be listed, evenly.
 struct Sample {
     std::size_t users = 0;
     std::vector<Account> accounts;

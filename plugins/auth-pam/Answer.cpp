@@ -68,7 +68,7 @@ int converse(int count, const pam_message** asked, pam_response** answers, void*
 // Called where the library would sleep after a failure: the server holds its answer back itself (auth.penalty).
 void dontDelay(int, unsigned, void*) {}
 
-// Of pam_authenticate(3) and pam_acct_mgmt(3).
+// What a code of pam_authenticate(3) or pam_acct_mgmt(3) comes to.
 Outcome outcomeOf(int code) {
     switch (code) {
         case PAM_SUCCESS:

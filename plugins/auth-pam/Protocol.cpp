@@ -51,7 +51,7 @@ Text encoded(const std::vector<std::string_view>& fields) {
     return message;
 }
 
-// Of a whole message, and inside it.
+// The fields of a whole message; they point into it.
 std::optional<std::vector<std::string_view>> fieldsOf(std::string_view message, std::size_t count) {
     if (lengthOf(message).value_or(0) != message.size() || message.empty()) return std::nullopt;
     message.remove_prefix(prefixOctets);

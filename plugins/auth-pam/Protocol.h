@@ -15,7 +15,7 @@ namespace maildock::pam {
 
 // The helper's control socket, and the socket of a question in the process that answers it.
 constexpr int helperDescriptor = 3;
-// Of a message over the control socket.
+// So many octets begin a message over the control socket.
 constexpr std::size_t openingOctets = 2;
 constexpr unsigned maxSeconds = 300;
 constexpr std::size_t maxFieldOctets = 8 * 1024;
@@ -29,7 +29,7 @@ struct Request {
     std::string clientAddress;  // empty: none
 };
 
-// Of an answer. "outcome" is a digit, the number of an Outcome; uid and gid are empty if there are none.
+// The fields of an answer. "outcome" is a digit, the number of an Outcome; uid and gid are empty if there are none.
 enum AnswerField { outcome, reason, answerUser, uid, gid, home, messages, answerFields };
 
 // Four octets with the length of what follows, then the fields, each behind two octets with its length. Fields that are

@@ -15,7 +15,7 @@ using common::toId;
 
 namespace {
 
-// Of no password: compares as slowly as those that `mkpasswd` and `doveadm pw` make.
+// No password has this hash; it compares as slowly as those that `mkpasswd` and `doveadm pw` make.
 constexpr char emptyFilePassword[] =
     "$6$maildock$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 

@@ -159,7 +159,7 @@ std::shared_ptr<const PasswdFile> PasswdFileAuthenticator::current(std::string& 
         // What was written just now is read once more the next time.
         const bool wasSame = _file && now.st_ino == _read.st_ino && now.st_size == _read.st_size &&
                              now.st_ctim.tv_sec == _read.st_ctim.tv_sec && now.st_ctim.tv_nsec == _read.st_ctim.tv_nsec;
-        // Of the first reading check() has told them.
+        // check() has told those of the first reading.
         const bool isToldAlready = !_file;
         _isSettled = isSettledAt(now.st_ctim);
         _read = now;

@@ -25,7 +25,7 @@ public:
     [[nodiscard]] std::optional<ScramKeys> scramKeys(const std::string& user, const std::string& hash) override;
     [[nodiscard]] ScramKeyHolders scramKeyHolders(const std::string& hash) override;
     [[nodiscard]] std::optional<std::string> plainPassword(const std::string& user) override;
-    // Of the file as it is now; nothing while it may be changing.
+    // The stamp of the file as it is now; nothing while it may be changing.
     [[nodiscard]] std::optional<std::string> stamp() override;
 
 private:

@@ -17,7 +17,7 @@ namespace maildock::common {
 // Whether a user's name can become part of paths: no '/', no control characters, 255 octets at most. Nothing that
 // climbs or hides may come of it.
 [[nodiscard]] bool isUsableName(const std::string& name);
-// The same for a name that goes to a back end that takes UTF-8 alone.
+// Asks the same of a name that goes to a back end that takes UTF-8 alone.
 [[nodiscard]] bool isUsableUtf8Name(const std::string& name);
 
 enum class IdKind { User, Group };

@@ -84,7 +84,7 @@ public:
     }
 
     std::uint64_t maxCacheOctets = 1 << 30;
-    // Of a process that has opened nothing yet.
+    // To be set before the process has opened anything.
     int pollIntervalMs = 30000;
     std::function<FileSystem(const std::string&)> fileSystemOf = maildir::fileSystemOf;
     mutable std::vector<std::string> complaints;  // of the cache

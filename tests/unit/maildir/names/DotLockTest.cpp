@@ -66,7 +66,7 @@ class DotLockTest : public CppUnit::TestFixture {
     [[nodiscard]] std::string tryLock() {
         return errorOf([&] { const DotLock lock(_tree / "x.lock", 0, _judge); });
     }
-    // Of the real clocks and processes.
+    // Goes by the real clocks and processes.
     [[nodiscard]] std::string tryRealLock() const {
         return errorOf([&] { const DotLock lock(_tree / "x.lock", 30); });
     }
