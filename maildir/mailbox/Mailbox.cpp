@@ -198,10 +198,14 @@ void Mailbox::finishWatching() {
         const Patience::Scope patience(Patience::Kind::Returns);
         const State::WriterLock lock(state);
         if (!state.isWatchDue) return;  // somebody was quicker
-        if (!isTold && !state.presence.isInPlace()) return;
+        if (!isTold && !state.presence.isInPlace()) {
+            state.feed->noteOverflow();
+            return state.feed->noteNews();  // it went before it was watched: no event will tell of it
+        }
         state.noteWatchedLocked(isTold);
         state.lookAtGapLocked();
-    } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): whoever uses the mailbox is told
+    } catch (const std::exception&) {
+        state.feed->noteNews();  // whoever uses the mailbox looks himself, and is told
     }
 }
 

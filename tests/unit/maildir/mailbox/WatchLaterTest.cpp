@@ -12,6 +12,7 @@ class WatchLaterTest : public StoredFixture {
     CPPUNIT_TEST_SUITE(WatchLaterTest);
     CPPUNIT_TEST(watchesLater);
     CPPUNIT_TEST(seesWhatHappensBeforeItWatches);
+    CPPUNIT_TEST(tellsWhatItCantWatch);
     CPPUNIT_TEST(watchesBeforeItChangesAnything);
     CPPUNIT_TEST(watchesByItself);
     CPPUNIT_TEST_SUITE_END();
@@ -63,6 +64,21 @@ public:
             CPPUNIT_ASSERT(mailbox->listingCount() > 0);
             CPPUNIT_ASSERT_EQUAL(1, due);
         }
+    }
+
+    // A session in IDLE asks for nothing, and no event comes of a directory that went before it was watched.
+    void tellsWhatItCantWatch() {
+        filled(20);
+        const Process one = process();
+        int due = 0;
+        const auto mailbox = std::make_shared<Mailbox>(_maildir.path, optionsOfOneThatWatchesLater(one, due));
+        CPPUNIT_ASSERT_EQUAL(std::size_t(20), mailbox->refresh()->size());
+        int news = 0;
+        const Viewer viewer(mailbox, [&news] { ++news; });
+        removeRecursively(_maildir.path);
+        mailbox->finishWatching();
+        CPPUNIT_ASSERT_EQUAL(1, news);
+        CPPUNIT_ASSERT_THROW(mailbox->refresh(), Error);
     }
 
     // Else each of our own changes would be a reason to list the directories.
