@@ -1,5 +1,7 @@
 // What inotify told of a watched mailbox, applied to what is known of it. Whatever the events do not settle is left to
 // a look at the directories (Look.cpp).
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <map>
 
@@ -41,6 +43,11 @@ std::map<std::string_view, Touched> byBaseName(const std::vector<FileEvent>& eve
     return touched;
 }
 
+bool isLink(const std::string& path) {
+    struct stat status {};
+    return lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode);
+}
+
 }  // namespace
 
 bool Mailbox::State::applyEventsLocked(const std::vector<FileEvent>& events) {
@@ -51,6 +58,9 @@ bool Mailbox::State::applyEventsLocked(const std::vector<FileEvent>& events) {
         const std::uint64_t hash = NameIndex::hashOf(base);
         const std::optional<std::size_t> position = findByNameLocked(*snapshot, base, hash);
         const bool isThere = each.appeared != nullptr && exists({each.appeared->name, each.appeared->isInNew});
+        if (each.appeared != nullptr && !isThere && !areLinksTold &&
+            isLink(pathOf(each.appeared->name, each.appeared->isInNew)))
+            return false;
         if (!position) {
             if (each.appeared == nullptr) continue;
             if (!isThere || !isUsableBaseName(base)) return false;  // renamed since, or to be renamed

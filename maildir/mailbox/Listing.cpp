@@ -102,12 +102,12 @@ void waitForTick(const Scan& scan) {
 
 // Some file systems do not tell in the listing of what kind an entry is. What can't be looked at must not count as
 // missing.
-bool isRegular(int folder, const dirent& entry) {
-    if (entry.d_type != DT_UNKNOWN) return entry.d_type == DT_REG;
+unsigned typeOf(int folder, const dirent& entry) {
+    if (entry.d_type != DT_UNKNOWN) return entry.d_type;
     struct stat status {};
-    if (fstatat(folder, entry.d_name, &status, AT_SYMLINK_NOFOLLOW) == 0) return S_ISREG(status.st_mode);
+    if (fstatat(folder, entry.d_name, &status, AT_SYMLINK_NOFOLLOW) == 0) return IFTODT(status.st_mode);
     if (errno != ENOENT) throw Error::fromErrno("cannot look at", entry.d_name);
-    return false;
+    return DT_UNKNOWN;
 }
 
 using OpenDirectory = std::unique_ptr<DIR, int (*)(DIR*)>;
@@ -134,8 +134,11 @@ void listInto(Scan& scan, const OpenDirectory& directory, const std::string& pat
         // readdir() is safe on a stream that only this thread has.
         const dirent* const entry = readdir(directory.get());  // NOLINT(concurrency-mt-unsafe)
         if (entry == nullptr) break;
+        if (entry->d_name[0] == '.') continue;
         // Nobody delivers links, devices or pipes; opening one could lead anywhere, or wait for ever.
-        if (entry->d_name[0] == '.' || !isRegular(dirfd(directory.get()), *entry)) continue;
+        const unsigned type = typeOf(dirfd(directory.get()), *entry);
+        if (type == DT_LNK && scan.links++ == 0) scan.link = std::string(isInNew ? "new/" : "cur/") + entry->d_name;
+        if (type != DT_REG) continue;
         const std::size_t octets = std::strlen(entry->d_name);
         scan.files.push_back(
             {static_cast<std::uint32_t>(scan.names.size()), static_cast<std::uint16_t>(octets), isInNew});
@@ -241,6 +244,7 @@ Findings Mailbox::State::lookLocked() {
         const bool isQuiet =
             hasOwnClock ? isSettled(scan, trustedAgeSeconds * secondNanoseconds) : isSettledSince(scan, since);
         if (look.attempt == 1) {
+            tellOfLinksLocked(scan);
             findings.newTime = scan.newTime;
             findings.curTime = scan.curTime;
             findings.timesSince = since;
@@ -295,6 +299,15 @@ Findings Mailbox::State::lookLocked() {
         findings.edits[record->uid.value] = {*record, std::string(record.fileName()), true};
     }
     return std::move(look.findings);
+}
+
+void Mailbox::State::tellOfLinksLocked(const Scan& scan) {
+    if (scan.links == 0 || std::exchange(areLinksTold, true)) return;
+    if (options.toldOfLinks && !options.toldOfLinks->isFirst(directory)) return;
+    logLocked(std::to_string(scan.links) + " of the names in " + directory + " are symbolic links, such as " +
+              scan.link +
+              ": they are not shown as messages, since a link may lead to any file. Put the files themselves, or hard "
+              "links, in their place");
 }
 
 void Mailbox::State::requireProofLocked(const Scan& scan, const Look& look) {

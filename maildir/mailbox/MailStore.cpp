@@ -16,6 +16,7 @@ namespace maildir {
 
 struct MailStore::State {
     State(Mailbox::Options given, std::size_t kept) : options(std::move(given)), keptRecords(kept) {
+        if (!options.toldOfLinks) options.toldOfLinks = std::make_shared<ToldOnce>();
         if (!options.cache) return;
         saver =
             std::make_shared<Saver>(options.cache, [this](const std::string& directory) { return after(directory); });

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "maildir/Error.h"
+#include "maildir/ToldOnce.h"
 #include "maildir/Types.h"
 #include "maildir/cache/Columns.h"
 #include "maildir/cache/FactStore.h"
@@ -93,6 +94,8 @@ public:
         std::function<void()> onUnsaved;     // something is to be saved there; must be quick. MailStore sets it
         // A line for the admin: what keeps a mailbox from being looked at. May be null; must be quick.
         std::function<void(const std::string&)> log = nullptr;
+        // Mailboxes whose links the log was told of. Null: each Mailbox tells of them. MailStore sets it
+        std::shared_ptr<ToldOnce> toldOfLinks = nullptr;
         std::shared_ptr<Watcher> watcher;  // never null
         // A mailbox that was taken from the cache file is not watched yet: finishWatching() is to be called soon, by
         // another thread; must be quick. Null: it is watched at once. MailStore sets it

@@ -89,6 +89,8 @@ struct Scan {
     std::int64_t startedSteady = 0;  // the same, in nanoseconds of a clock that nobody sets
     bool isStable = false;           // the times were the same afterwards
     ino_t newInode = 0;              // of new/; 0: it is missing, which counts as empty
+    std::size_t links = 0;           // symbolic links among the entries, which are no messages
+    std::string link;                // one of them, as "cur/NAME"
     [[nodiscard]] FilePlace place(const File& file) const {
         return {std::string_view(names).substr(file.offset, file.octets), file.isInNew};
     }
@@ -281,6 +283,9 @@ struct Mailbox::State {
     // Gives unknown files the UIDs that others wrote. False: there are rows of other files too.
     bool matchPendingRowsLocked(Findings& findings) const;
     bool timesChangedLocked() const;
+    // Symbolic links are no messages (openMessage()), which surprises whoever made them: the log is told once.
+    void tellOfLinksLocked(const Scan& scan);
+    bool areLinksTold = false;
 
     // One look at the directories, of several listings where the first leaves a doubt.
     struct Look {

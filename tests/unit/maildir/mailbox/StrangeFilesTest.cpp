@@ -70,6 +70,8 @@ private:
 class StrangeFilesTest : public CppUnit::TestFixture {
     CPPUNIT_TEST_SUITE(StrangeFilesTest);
     CPPUNIT_TEST(areNoMessages);
+    CPPUNIT_TEST(areToldOnceIfTheyAreLinks);
+    CPPUNIT_TEST(areToldIfTheyComeLater);
     CPPUNIT_TEST(areAGoneMessageToAReader);
     CPPUNIT_TEST(areAGoneMessageToACopy);
     CPPUNIT_TEST(areAGoneMessageToAMove);
@@ -137,6 +139,49 @@ public:
             CPPUNIT_ASSERT_EQUAL_MESSAGE(kind, std::string("1:good "), joined(listing(*mailbox->refresh())));
             make(maildir.path + "/cur/later:2,");
             CPPUNIT_ASSERT_EQUAL_MESSAGE(kind, std::size_t(1), mailbox->refresh()->size());
+        }
+    }
+
+    void areToldOnceIfTheyAreLinks() {
+        const TemporaryDirectory directory;
+        Maildir maildir(directory.path + "/box"), other(directory.path + "/other");
+        for (const char* name : {"cur/a:2,", "cur/b:2,S", "new/c"})
+            CPPUNIT_ASSERT_EQUAL(0, symlink("/etc/passwd", (maildir.path + "/" + name).c_str()));
+        CPPUNIT_ASSERT_EQUAL(0, symlink("/etc/passwd", (other.path + "/cur/d:2,").c_str()));
+        for (const bool isWatched : {true, false}) {
+            const Process process(isWatched);
+            MailStore store(process.options(), 0);  // keeps none that is not in use
+            for (int i = 0; i < 3; ++i) {
+                const auto mailbox = store.open(maildir.path);
+                for (int looks = 0; looks < 3; ++looks) {
+                    maildir.deliver();
+                    mailbox->refresh();
+                }
+                store.open(other.path)->refresh();
+            }
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(process.told.all(), std::size_t(2), process.told.count(""));
+            CPPUNIT_ASSERT_EQUAL(std::size_t(1), process.told.count("3 of the names in " + maildir.path));
+            CPPUNIT_ASSERT_EQUAL(std::size_t(1), process.told.count("such as new/c: they are not shown"));
+            CPPUNIT_ASSERT_EQUAL(std::size_t(1), process.told.count("1 of the names in " + other.path));
+        }
+    }
+
+    void areToldIfTheyComeLater() {
+        for (const bool isWatched : {true, false}) {
+            const TemporaryDirectory directory;
+            Maildir maildir(directory.path + "/box");
+            maildir.put("a:2,");
+            const Process process(isWatched);
+            const auto mailbox = process.open(maildir.path);
+            mailbox->refresh();
+            // As a program does that puts links in the place of what is twice.
+            CPPUNIT_ASSERT_EQUAL(0, symlink("/etc/passwd", (maildir.path + "/tmp/a").c_str()));
+            std::filesystem::rename(maildir.path + "/tmp/a", maildir.path + "/cur/a:2,");
+            CPPUNIT_ASSERT(eventually(*mailbox, [](const Snapshot& now) { return now.size() == 0; }));
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(process.told.all(), std::size_t(1), process.told.count("1 of the names in"));
+            CPPUNIT_ASSERT_EQUAL(0, symlink("/etc/passwd", (maildir.path + "/cur/b:2,").c_str()));
+            mailbox->refresh();
+            CPPUNIT_ASSERT_EQUAL(std::size_t(1), process.told.count(""));
         }
     }
 
