@@ -105,7 +105,7 @@ std::unique_ptr<Delivery> Mailbox::beginDelivery() {
         const std::lock_guard lock(_state->writer);
         _state->prepareLocked();
         _state->requireInPlaceLocked();
-        if (!_state->mendLocked(true)) throw;
+        (void)_state->mendLocked(true);
         state->file = createExclusive(state->path);
     }
     return std::unique_ptr<Delivery>(new Delivery(std::move(state)));

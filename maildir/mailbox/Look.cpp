@@ -122,6 +122,7 @@ void Mailbox::State::loadLocked() {
     if (isLoaded) return;
     requireLocked();
     if (listIsHeld) const ListLock probe(*this);
+    requireCurLocked();
     presence.remember();
     (void)mendLocked(true);  // some programs make cur/ alone; a maildir has all three
     hasOwnClock = options.watcher->fileSystemOf(directory).isLocal;

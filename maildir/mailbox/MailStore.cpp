@@ -1,5 +1,6 @@
 #include "maildir/mailbox/MailStore.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <list>
@@ -10,6 +11,7 @@
 
 #include "maildir/FileIdentity.h"
 #include "maildir/FileOps.h"
+#include "maildir/NewMail.h"
 #include "maildir/mailbox/Saver.h"
 
 namespace maildir {
@@ -100,14 +102,16 @@ std::optional<struct stat> directoryAt(const std::string& path) {
     return status;
 }
 
-// The cur/ of a mailbox that nothing is known of. Throws NotFound if it is proven that there is none.
-struct stat requireCur(const std::string& directory, const std::string& root) {
+// The cur/ of a mailbox that nothing is known of; nothing if it has none yet, but mail in its new/ (NewMail.h). Throws
+// NotFound if it is proven that there is no mailbox.
+std::optional<struct stat> curOf(const std::string& directory, const std::string& root) {
     if (!root.empty()) {
         if (!directoryAt(root)) throw Error(ErrorKind::Unavailable, "the root of the mail is not there", root);
     }
     const bool isThere = directoryAt(directory).has_value();
     if (isThere) {
-        if (const auto cur = directoryAt(directory + "/cur")) return *cur;
+        if (auto cur = directoryAt(directory + "/cur")) return cur;
+        if (hasNewMail(AT_FDCWD, directory)) return std::nullopt;
     }
     // INBOX always exists (RFC 3501 5.1).
     if (directory == root) throw Error(ErrorKind::Unavailable, "the root of the mail has no cur/", root);
@@ -127,16 +131,17 @@ std::shared_ptr<Mailbox> MailStore::open(const std::string& directory, std::opti
     const std::string root = tree ? tree->root : std::string();
     struct stat status {};
     const bool isThere = stat((directory + "/cur").c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+    std::optional<struct stat> cur = isThere ? std::optional(status) : std::nullopt;
     {
         // One that is known, and is not proven to be gone, stays what it is until that can be told.
         const std::shared_ptr<Mailbox> doubtful = _state->known(directory, isThere ? &status : nullptr);
         if (doubtful && doubtful->isOfCurrentUser()) (void)doubtful->isPresent();
-        if (!isThere || doubtful) status = requireCur(directory, root);
+        if (!isThere || doubtful) cur = curOf(directory, root);
     }
     std::vector<std::shared_ptr<Mailbox>> dropped;
     const std::lock_guard lock(_state->mutex);
     if (const auto found = _state->mailboxes.find(directory); found != _state->mailboxes.end()) {
-        const bool isUsable = !found->second.kept->isGone() && found->second.kept->isOf(status);
+        const bool isUsable = !found->second.kept->isGone() && (!cur || found->second.kept->isOf(*cur));
         // What one user of the system may read, another must not see.
         const bool isOfAnother = !found->second.kept->isOfCurrentUser();
         if (isUsable && isOfAnother && found->second.kept.use_count() > 1) {

@@ -17,8 +17,8 @@ public:
     ~MailStore();
 
     // The mailbox at this absolute path, of this tree (nothing: the root is the directory above). Throws NotFound if it
-    // is proven to be no Maildir (a directory without cur/, or none), Unavailable or NoPermission if that can't be told
-    // now, Busy while it is open with the rights of another user (FileIdentity).
+    // is proven to be no Maildir (a directory without cur/ and without mail in new/, or none), Unavailable or
+    // NoPermission if that can't be told now, Busy while it is open with the rights of another user (FileIdentity).
     std::shared_ptr<Mailbox> open(const std::string& directory, std::optional<TreePlace> tree = {});
     // The directory was removed or renamed by this process: if it is open, it is marked gone. Mailboxes below it are
     // not meant.

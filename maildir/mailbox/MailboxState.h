@@ -252,6 +252,9 @@ struct Mailbox::State {
     // (a program that removes the whole directory would stumble over a new one in it). True: it made some.
     bool mendLocked(bool areNeeded);
     void remakeCurLocked();
+    // Before it is loaded. Makes cur/ where it is missing and mail is in new/ (NewMail.h), once that was so for a
+    // while: until then throws WouldWait. Throws NotFound if it is no mailbox.
+    void requireCurLocked();
     [[nodiscard]] bool hasMessagesLocked(bool inNew) const;
     // Tells the log of what keeps the mailbox from being looked at: once, until it is something else or over.
     [[nodiscard]] Error toldLocked(const Error& error);

@@ -1,11 +1,16 @@
 // Whether the mailbox's directories are there. What follows from Presence's verdict: a mailbox that is gone ends; one
 // that can't be looked at stays as it was shown, is told of once in the log, and looked at again at each use; and what
 // is only missing of a Maildir that is there, empty directories that a program cleaned away, is made again.
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <thread>
 
+#include "maildir/NewMail.h"
+#include "maildir/Patience.h"
 #include "maildir/mailbox/MailboxState.h"
 
 namespace maildir {
@@ -21,6 +26,16 @@ void makePart(const std::string& path) {
     } catch (const Error& error) {
         if (error.kind() != ErrorKind::AlreadyExists) throw;
     }
+}
+
+// Nothing came into the directory and nothing went for a while, by this machine's clock.
+bool isUnchanged(const std::string& path) {
+    const std::optional<struct stat> status = statusIfThere(path);
+    if (!status) return false;
+    timespec now{};
+    clock_gettime(CLOCK_REALTIME, &now);
+    constexpr std::int64_t apart = std::chrono::nanoseconds(Presence::apart).count();
+    return nanosecondsOf(now) - nanosecondsOf(status->st_ctim) > apart;
 }
 
 bool isOfTheDisk(ErrorKind kind) {
@@ -109,6 +124,29 @@ void Mailbox::State::remakeCurLocked() {
     makePart(directory + "/cur");
     presence.remember();
     if (options.log) options.log("cur/ was missing in " + directory + " and is made again");
+}
+
+void Mailbox::State::requireCurLocked() {
+    if (statusIfThere(directory + "/cur")) return;
+    if (!hasNewMail(AT_FDCWD, directory)) {
+        partsMissingSince.reset();
+        throw Error(ErrorKind::NotFound, "no Maildir", directory);
+    }
+    // A program that makes the directory, or removes it, may be between two of its steps.
+    const auto now = std::chrono::steady_clock::now();
+    if (!partsMissingSince) partsMissingSince = now;
+    const auto left = *partsMissingSince + Presence::apart - now;
+    const bool isOwnClock = options.watcher->fileSystemOf(directory).isLocal;
+    const bool isAtRest = isOwnClock && isUnchanged(directory) && isUnchanged(directory + "/new");
+    if (!isAtRest && left > left.zero()) {
+        if (Patience::current() != Patience::Kind::Waits)
+            throw Patience::error("cur/ is missing: it is looked for once more before it is made", directory);
+        std::this_thread::sleep_for(left);
+        return requireCurLocked();
+    }
+    makePart(directory + "/cur");
+    syncDirectory(directory);
+    if (options.log) options.log("cur/ was missing in " + directory + ", which has mail in new/, and is made");
 }
 
 bool Mailbox::State::mendLocked(bool areNeeded) {

@@ -1,6 +1,5 @@
 #include "maildir/names/MailTree.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -13,6 +12,7 @@
 #include <utility>
 
 #include "maildir/FileOps.h"
+#include "maildir/NewMail.h"
 #include "maildir/names/ForeignStore.h"
 #include "maildir/names/Subscriptions.h"
 #include "maildir/names/TreeWalk.h"
@@ -170,8 +170,8 @@ void MailTree::requireRoomForRoot() const {
                 _settings.root);
 }
 
-// Whether a directory of the tree is to be listed as a mailbox: not only if it has a cur/, but also if that can't be
-// told.
+// Whether a directory of the tree is to be listed as a mailbox: not only if it has a cur/, or mail in its new/, but
+// also if that can't be told.
 bool MailTree::isMailbox(const std::string& directory, int root) const {
     struct stat status {};
     if (::fstatat(root, (directory + "/cur").c_str(), &status, 0) == 0) return S_ISDIR(status.st_mode);
@@ -180,7 +180,12 @@ bool MailTree::isMailbox(const std::string& directory, int root) const {
     if (number != ENOENT) return true;
     // A link that leads nowhere: what it leads to is not mounted now.
     const bool isThere = ::fstatat(root, directory.c_str(), &status, 0) == 0;
-    return !isThere && errno == ENOENT && ::fstatat(root, directory.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
+    if (!isThere && errno == ENOENT) return ::fstatat(root, directory.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
+    try {
+        return maildir::hasNewMail(root, directory);
+    } catch (const Error&) {
+        return true;
+    }
 }
 
 std::vector<MailboxEntry> MailTree::list() const {
@@ -228,7 +233,12 @@ bool MailTree::exists(const MailboxName& name) const {
     if (isLink && !isDirectory(path)) {
         throw Error(ErrorKind::Unavailable, "a symbolic link that leads nowhere: is a file system not mounted?", path);
     }
-    return false;
+    try {
+        return maildir::hasNewMail(AT_FDCWD, path);
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::NoPermission) throw;
+        return true;
+    }
 }
 
 bool MailTree::hasChildren(const MailboxName& name) const {
@@ -239,14 +249,11 @@ bool MailTree::hasChildren(const MailboxName& name) const {
 }
 
 bool MailTree::hasNewMail(const MailboxName& name) const {
-    const std::string path = pathOf(name) + "/new";
-    const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), &::closedir);
-    if (!directory) return false;
-    // readdir() is safe on a stream that only this thread has.
-    while (const dirent* const entry = ::readdir(directory.get())) {  // NOLINT(concurrency-mt-unsafe)
-        if (entry->d_name[0] != '.' && (entry->d_type == DT_REG || entry->d_type == DT_UNKNOWN)) return true;
+    try {
+        return maildir::hasNewMail(AT_FDCWD, pathOf(name));
+    } catch (const Error&) {
+        return false;
     }
-    return false;
 }
 
 void MailTree::createSuperiors(const MailboxName& name) const {
@@ -303,10 +310,12 @@ void MailTree::remove(const MailboxName& name) const {
 }
 
 // Layout fs: inferiors, even one that is created this moment, are directories inside this one, so only what belongs to
-// the mailbox itself is moved: cur first, which is the step that makes it none.
+// the mailbox itself is moved: cur first, which with new is what makes it one.
 void MailTree::moveOutOfTree(const std::string& path, const std::string& deleted) const {
     makeDirectory(deleted);
-    if (!renameToFree(path + "/cur", deleted + "/cur")) throw Error(ErrorKind::NotFound, "no such mailbox", path);
+    const bool hadCur = renameToFree(path + "/cur", deleted + "/cur");
+    const bool hadNew = renameToFree(path + "/new", deleted + "/new");
+    if (!hadCur && !hadNew) throw Error(ErrorKind::NotFound, "no such mailbox", path);
     syncDirectory(path);
     for (const std::string& name : listDirectory(path)) {
         const bool canBeInferior = _mapper->nameOf(name).has_value() && isDirectory(path + '/' + name);

@@ -37,7 +37,7 @@ struct TreeSettings {
 
 struct MailboxEntry {
     MailboxName name;
-    bool isSelectable = true;  // false: only a level above others (no cur/ in it, or no directory at all)
+    bool isSelectable = true;  // false: only a level above others (no cur/ and no mail in it, or no directory at all)
 };
 
 class MailTree {
@@ -61,7 +61,8 @@ public:
     // Every mailbox, INBOX first, the others sorted so that a parent stands before its children; levels that exist only
     // through their children are in it, not selectable.
     [[nodiscard]] std::vector<MailboxEntry> list() const;
-    // Selectable mailboxes only. True of one that may not be looked into; throws Unavailable where nothing can be told.
+    // Selectable mailboxes only: with a cur/, or mail in new/ (NewMail.h). True of one that may not be looked into;
+    // throws Unavailable where nothing can be told.
     [[nodiscard]] bool exists(const MailboxName& name) const;
     [[nodiscard]] bool hasChildren(const MailboxName& name) const;
     // Whether mail lies in its new/, where deliveries are until the mailbox is opened; false where that can't be read.

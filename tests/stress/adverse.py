@@ -351,6 +351,36 @@ def folders(build, folder):
         require(len(content_of(client)) == 1, "and its message is not there")
 
 
+def without_cur(build, folder, layout):
+    """Folders, and INBOX, that another program made with new/ alone: listed, opened, mended, deleted."""
+    server = servers.Maildock(build, folder, layout=layout)
+    with server, server.connect() as client:
+        places = {"INBOX": server.maildir()}
+        for name in ("One", "Two", "Gone"):
+            places[name] = os.path.join(server.maildir(), name if layout == "fs" else "." + name)
+        os.rmdir(os.path.join(places["INBOX"], "cur"))
+        for name, place in places.items():
+            os.makedirs(os.path.join(place, "new"), exist_ok=True)
+            with open(os.path.join(place, "new", "1600000000.M1P1.host"), "wb") as file:
+                file.write(f"Subject: {name}\n\nText.\n".encode())
+        os.makedirs(os.path.join(server.maildir(), "Empty" if layout == "fs" else ".Empty", "new"))
+        servers.give_to_owner(server.mail_root)
+        require(listed(client) == set(places), f"LIST has {listed(client)}")
+        for name in ("INBOX", "One", "Two"):
+            status = client.ok("STATUS", name, "(MESSAGES)").of("STATUS")[0].data
+            require(b"1" in status[1], f"STATUS of {name} is {status}")
+            require(client.select(name).of("EXISTS")[0].number == 1, f"{name} has no message")
+            body = client.ok("FETCH 1 BODY.PEEK[]").fetched()[1]["BODY[]"]
+            require(f"Subject: {name}".encode() in body, f"{name} has {body}")
+            missing = {"cur", "new", "tmp"} - set(os.listdir(places[name]))
+            require(not missing, f"{name} still has no {missing}")
+        client.ok("DELETE Gone")
+        require(listed(client) == {"INBOX", "One", "Two"}, f"LIST has {listed(client)} after DELETE")
+        require(client.command("SELECT Empty").code_is(b"NONEXISTENT"), "an empty new/ makes a mailbox")
+        told = [line for line in server.log_tail(1 << 20).split("\n") if "which has mail in new/" in line]
+        require(len(told) == 3, f"the log says {told}")
+
+
 def tests(counter, options, make_server, folder):
     if options.dovecot:
         raise stress_test.Skipped("it preloads a library into Maildock")
@@ -367,6 +397,8 @@ def tests(counter, options, make_server, folder):
              ("leftovers in tmp/ are removed after 36 hours", leftovers),
              ("a listing that does not tell of what kind its entries are", unknown_kinds),
              ("whole folders come, go and get other names", folders),
+             ("folders without cur/, Maildir++", without_cur, "maildir++"),
+             ("folders without cur/, fs", without_cur, "fs"),
              ("silent connections of one address", silent_connections)]
     for number, (name, test, *arguments) in enumerate(cases):
         place = os.path.join(folder, str(number))

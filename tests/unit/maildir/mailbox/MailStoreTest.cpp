@@ -1,5 +1,7 @@
 // The mailboxes that the process keeps.
 #include "MaildirFixture.h"
+#include "maildir/Patience.h"
+#include "maildir/mailbox/Presence.h"
 
 #include "maildir/FileIdentity.h"
 
@@ -14,6 +16,9 @@ class MailStoreTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(letsGoBeyondTheBudget);
     CPPUNIT_TEST(forgetsThatOneAlone);
     CPPUNIT_TEST(refusesWhatIsNoMaildir);
+    CPPUNIT_TEST(makesCurWhereMailIs);
+    CPPUNIT_TEST(makesNoCurInWhatIsOnItsWay);
+    CPPUNIT_TEST(deliversWhereTmpIsMissing);
     CPPUNIT_TEST(watchesOneDirectoryByTwoPaths);
     CPPUNIT_TEST(keepsFactsFromOtherUsers);
     CPPUNIT_TEST(keepsCacheFilesFromOtherUsers);
@@ -161,6 +166,53 @@ public:
         } catch (const Error& error) {
             CPPUNIT_ASSERT(error.kind() == ErrorKind::NotFound);
         }
+    }
+
+    void makesCurWhereMailIs() {
+        const std::string base = _maildir.deliver();
+        for (const char* part : {"/cur", "/tmp"}) std::filesystem::remove(_maildir.path + part);
+        const auto mailbox = _store->open(_maildir.path);
+        CPPUNIT_ASSERT_EQUAL("1:" + base + " ", joined(listing(*mailbox->refresh())));
+        for (const char* part : {"/cur", "/tmp"}) CPPUNIT_ASSERT(std::filesystem::exists(_maildir.path + part));
+        CPPUNIT_ASSERT_EQUAL(std::size_t(1), _process.told.count("cur/ was missing in " + _maildir.path));
+        CPPUNIT_ASSERT_EQUAL(std::size_t(1), mailbox->claimRecent().size());
+        append(*mailbox, "x\r\n");
+        CPPUNIT_ASSERT_EQUAL(std::size_t(2), mailbox->refresh()->size());
+    }
+
+    void makesNoCurInWhatIsOnItsWay() {
+        _maildir.deliver();
+        std::filesystem::remove(_maildir.path + "/cur");
+        const Patience::Scope patience(Patience::Kind::Returns);
+        const auto began = std::chrono::steady_clock::now();
+        bool isOpen = false;
+        for (int i = 0; i < 500 && !isOpen; ++i) {
+            try {
+                isOpen = _store->open(_maildir.path)->refresh()->size() == 1;
+            } catch (const Error& error) {
+                CPPUNIT_ASSERT_MESSAGE(error.what(), error.kind() == ErrorKind::WouldWait);
+                CPPUNIT_ASSERT(!std::filesystem::exists(_maildir.path + "/cur"));
+                usleep(20'000);
+            }
+        }
+        CPPUNIT_ASSERT(isOpen);
+        CPPUNIT_ASSERT(std::chrono::steady_clock::now() - began > Presence::apart / 2);
+        // What is removed meanwhile is none.
+        const Maildir other(_directory.path + "/other");
+        write(other.path + "/new/1.M1.host", "x\n");
+        std::filesystem::remove(other.path + "/cur");
+        const auto removed = _store->open(other.path);
+        CPPUNIT_ASSERT_THROW(removed->refresh(), Error);
+        std::filesystem::remove(other.path + "/new/1.M1.host");
+        CPPUNIT_ASSERT_THROW(removed->refresh(), Error);
+        CPPUNIT_ASSERT(!std::filesystem::exists(other.path + "/cur"));
+        CPPUNIT_ASSERT_THROW(_store->open(other.path), Error);
+    }
+
+    void deliversWhereTmpIsMissing() {
+        for (const char* part : {"/new", "/tmp"}) std::filesystem::remove(_maildir.path + part);
+        append(*_store->open(_maildir.path), "x\r\n");
+        CPPUNIT_ASSERT_EQUAL(std::size_t(1), _store->open(_maildir.path)->refresh()->size());
     }
 
     void watchesOneDirectoryByTwoPaths() {

@@ -35,6 +35,7 @@ class MailTreeTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(refusesHostileNames);
     CPPUNIT_TEST(listsParentsBeforeChildren);
     CPPUNIT_TEST(hidesWhatIsNoMailbox);
+    CPPUNIT_TEST(listsWhereMailIsAlthoughCurIsMissing);
     CPPUNIT_TEST(listsWhatMayNotBeLookedInto);
     CPPUNIT_TEST(tellsNothingOfARootThatIsAway);
     CPPUNIT_TEST(takesAnotherRootInItsPlace);
@@ -282,6 +283,29 @@ public:
         CPPUNIT_ASSERT_EQUAL("INBOX "s, listed(tree()));
         _place.makeMaildir("mail/plain/cur/sub");
         CPPUNIT_ASSERT_EQUAL("INBOX plain "s, listed(tree(Layout::Fs)));
+    }
+
+    void listsWhereMailIsAlthoughCurIsMissing() {
+        inBothLayouts([this](Layout layout) {
+            const MailTree made = tree(layout);
+            const std::string dot = layout == Layout::Fs ? "" : ".";
+            for (const char* name : {"mail", "empty", "links", "none"})
+                std::filesystem::create_directories(_root + "/" + dot + name + "/tmp");
+            for (const char* name : {"mail", "empty", "links"})
+                std::filesystem::create_directory(_root + "/" + dot + name + "/new");
+            std::ofstream(_root + "/" + dot + "mail/new/1.M1.host") << "Subject: x\n\n";
+            std::ofstream(_root + "/" + dot + "empty/new/.hidden") << "x";
+            std::filesystem::create_symlink("/etc/passwd", _root + "/" + dot + "links/new/2.M1.host");
+            CPPUNIT_ASSERT_EQUAL("INBOX mail "s, listed(made));
+            CPPUNIT_ASSERT(made.exists({{"mail"}}));
+            for (const char* name : {"empty", "links", "none"}) CPPUNIT_ASSERT(!made.exists({{name}}));
+            CPPUNIT_ASSERT_EQUAL("AlreadyExists"s, errorOf([&] { made.create({{"mail"}}); }));
+            made.rename({{"mail"}}, {{"moved"}});
+            CPPUNIT_ASSERT_EQUAL("INBOX moved "s, listed(made));
+            made.remove({{"moved"}});
+            CPPUNIT_ASSERT_EQUAL("INBOX "s, listed(made));
+            CPPUNIT_ASSERT(!made.exists({{"moved"}}));
+        });
     }
 
     void listsWhatMayNotBeLookedInto() {
