@@ -2,12 +2,12 @@
 
 #include "imapd/commands/FlagNames.h"
 #include "imapd/commands/ListEntry.h"
-#include "imapd/commands/TimeSlice.h"
 #include "imapd/parser/DateTime.h"
 #include "imapd/response/ErrorReply.h"
 #include "imapd/session/AppendReception.h"
 #include "imapd/session/Services.h"
 #include "imapd/session/Session.h"
+#include "imapd/session/TimeSlice.h"
 #include "imapd/session/UserMail.h"
 #include "maildir/message/BinaryRewriter.h"
 

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "imapd/commands/Batches.h"
-#include "imapd/commands/TimeSlice.h"
+#include "imapd/session/TimeSlice.h"
 #include "imapd/session/View.h"
 
 namespace imapd {

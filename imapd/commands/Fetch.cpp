@@ -5,11 +5,11 @@
 #include <string>
 #include <unordered_set>
 
-#include "imapd/commands/DerivedItems.h"
-#include "imapd/commands/FetchPlan.h"
-#include "imapd/commands/FetchedMessage.h"
-#include "imapd/commands/FlagLines.h"
-#include "imapd/commands/PreparedMessage.h"
+#include "imapd/fetch/DerivedItems.h"
+#include "imapd/fetch/FetchPlan.h"
+#include "imapd/fetch/FetchedMessage.h"
+#include "imapd/fetch/FlagLines.h"
+#include "imapd/fetch/PreparedMessage.h"
 #include "imapd/session/Services.h"
 #include "imapd/session/Session.h"
 #include "maildir/UnreadableFile.h"

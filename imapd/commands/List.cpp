@@ -10,8 +10,8 @@
 #include "imapd/commands/ListPattern.h"
 #include "imapd/commands/ListedNames.h"
 #include "imapd/commands/Status.h"
-#include "imapd/commands/TimeSlice.h"
 #include "imapd/session/Session.h"
+#include "imapd/session/TimeSlice.h"
 #include "imapd/session/UserMail.h"
 
 namespace imapd {

@@ -3,9 +3,9 @@
 #include "imapd/commands/Batches.h"
 #include "imapd/commands/CopySteps.h"
 #include "imapd/commands/CopyUid.h"
-#include "imapd/commands/TimeSlice.h"
 #include "imapd/response/ErrorReply.h"
 #include "imapd/session/Session.h"
+#include "imapd/session/TimeSlice.h"
 #include "imapd/session/UserMail.h"
 #include "maildir/mailbox/Copying.h"
 

@@ -7,8 +7,8 @@
 #include "imapd/commands/Batches.h"
 #include "imapd/commands/ListEntry.h"
 #include "imapd/commands/NewName.h"
-#include "imapd/commands/TimeSlice.h"
 #include "imapd/session/Session.h"
+#include "imapd/session/TimeSlice.h"
 #include "imapd/session/UserMail.h"
 #include "maildir/Patience.h"
 

@@ -4,12 +4,12 @@
 #include <ctime>
 #include <functional>
 
-#include "imapd/commands/SearchProgram.h"
-#include "imapd/commands/TimeSlice.h"
-#include "imapd/commands/ViewedMessage.h"
 #include "imapd/response/SearchAnswer.h"
+#include "imapd/search/SearchProgram.h"
+#include "imapd/search/ViewedMessage.h"
 #include "imapd/session/Services.h"
 #include "imapd/session/Session.h"
+#include "imapd/session/TimeSlice.h"
 #include "maildir/UnreadableFile.h"
 
 namespace imapd {

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "imapd/commands/TimeSlice.h"
 #include "imapd/session/Session.h"
 #include "imapd/session/SizeOf.h"
+#include "imapd/session/TimeSlice.h"
 #include "imapd/session/UserMail.h"
 
 namespace imapd {

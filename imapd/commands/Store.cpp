@@ -4,8 +4,8 @@
 
 #include "imapd/commands/Batches.h"
 #include "imapd/commands/FlagNames.h"
-#include "imapd/commands/TimeSlice.h"
 #include "imapd/session/Session.h"
+#include "imapd/session/TimeSlice.h"
 
 namespace imapd {
 

@@ -48,8 +48,13 @@ RULES = {
     "imapd/session": (["base", "imapd/parser", "imapd/response", "maildir", "maildir/*", "modules/api", "modules/signin",
                        "imapd/connection/Conversation.h"],
                       [POCO_FOUNDATION, r"arpa/inet\.h"]),  # inet_pton(): what an address says, no socket
-    "imapd/commands": (["base", "imapd/parser", "imapd/response", "imapd/session", "maildir", "maildir/*",
-                        "modules/api", "modules/signin", "imapd/connection/Conversation.h"], [POCO_FOUNDATION]),
+    "imapd/fetch": (["imapd/parser", "imapd/response", "imapd/session", "maildir", "maildir/*", "modules/api",
+                     "imapd/connection/Conversation.h"], [POCO_FOUNDATION]),
+    "imapd/search": (["imapd/parser", "imapd/response", "imapd/session", "imapd/fetch", "maildir", "maildir/*",
+                      "imapd/connection/Conversation.h"], [POCO_FOUNDATION]),
+    "imapd/commands": (["base", "imapd/parser", "imapd/response", "imapd/session", "imapd/fetch", "imapd/search",
+                        "maildir", "maildir/*", "modules/api", "modules/signin", "imapd/connection/Conversation.h"],
+                       [POCO_FOUNDATION]),
     "imapd/connection": (["base", "imapd/*", "modules/api"],
                          [POCO_FOUNDATION, POCO_NET, POCO_UTIL, OPENSSL, POSIX, r"zlib\.h"]),
 }

@@ -2,9 +2,9 @@
 #include <cppunit/extensions/HelperMacros.h>
 
 #include "imapd/commands/CopyUid.h"
-#include "imapd/commands/FetchPlan.h"
 #include "imapd/commands/FlagNames.h"
-#include "imapd/commands/UidRanges.h"
+#include "imapd/fetch/FetchPlan.h"
+#include "imapd/search/UidRanges.h"
 
 using std::string_literals::operator""s;
 
