@@ -8,7 +8,7 @@
 
 #include "maildir/DotLock.h"
 #include "maildir/Patience.h"
-#include "tests/unit/imapd/commands/MailboxFixture.h"
+#include "tests/unit/imapd/MailboxFixture.h"
 
 namespace imapd {
 
