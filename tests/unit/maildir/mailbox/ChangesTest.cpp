@@ -39,6 +39,8 @@ class ChangesTest : public CppUnit::TestFixture {
     const std::vector<Uid> _one{Uid{1}};
 
 public:
+    void tearDown() override { _process.end(); }
+
     void addsRemovesAndReplacesFlags() {
         const std::string base = _maildir.deliver();
         const auto mailbox = _process.open(_maildir.path);

@@ -60,6 +60,8 @@ class CopyingTest : public CppUnit::TestFixture {
     }
 
 public:
+    void tearDown() override { _process.end(); }
+
     void showsNothingBeforeItIsCommitted() {
         const auto source = filled(), target = _process.open(_target.path);
         Copying copying(*target, *source, uidsOf(*source->snapshot()));

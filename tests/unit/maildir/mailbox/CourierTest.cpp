@@ -26,6 +26,8 @@ class CourierTest : public CppUnit::TestFixture {
     }
 
 public:
+    void tearDown() override { _process.end(); }
+
     void takesUidsAndKeywordsOver() {
         const std::string first = _maildir.put("1000.M1.host:2,S"), second = _maildir.deliver();
         write(_maildir.path + "/courierimapuiddb", "1 77 20\n5 " + first + "\n9 " + second + "\n");

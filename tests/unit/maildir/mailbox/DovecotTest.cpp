@@ -28,6 +28,8 @@ class DovecotTest : public CppUnit::TestFixture {
     }
 
 public:
+    void tearDown() override { _process.end(); }
+
     void setUp() override { restore(); }
 
     void takesItOver() {

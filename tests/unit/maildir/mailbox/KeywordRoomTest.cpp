@@ -34,6 +34,11 @@ class KeywordRoomTest : public CppUnit::TestFixture {
     }
 
 public:
+    void tearDown() override {
+        _mailbox.reset();
+        _process.end();
+    }
+
     // A message with every keyword that a mailbox can have.
     void setUp() override {
         _maildir.put("a:2,");

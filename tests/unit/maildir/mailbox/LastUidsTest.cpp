@@ -51,6 +51,8 @@ class LastUidsTest : public CppUnit::TestFixture {
     }
 
 public:
+    void tearDown() override { _process.end(); }
+
     void givesTheLastOnesAndStartsAnew() {
         _maildir.put("a:2,");
         writeList("4294967294", "7 :a\n");

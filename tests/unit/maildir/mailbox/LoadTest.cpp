@@ -48,6 +48,8 @@ class LoadTest : public CppUnit::TestFixture {
     Process _process;
 
 public:
+    void tearDown() override { _process.end(); }
+
     void givesUidsInTheOrderOfDelivery() {
         _maildir.deliver("a\n", "1600000300.a");
         _maildir.deliver("b\n", "1600000100.b");

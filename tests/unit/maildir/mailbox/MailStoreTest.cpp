@@ -33,7 +33,10 @@ class MailStoreTest : public CppUnit::TestFixture {
 
 public:
     void setUp() override { _store.emplace(_process.options(), 100000); }
-    void tearDown() override { _store.reset(); }
+    void tearDown() override {
+        _store.reset();
+        _process.end();
+    }
 
     void sharesOneMailbox() { CPPUNIT_ASSERT(_store->open(_maildir.path) == _store->open(_maildir.path)); }
 

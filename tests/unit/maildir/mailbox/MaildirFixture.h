@@ -55,8 +55,9 @@ private:
     std::vector<std::string> _lines;
 };
 
-// One process's view: a watcher and fact store of its own, made when they are first needed (all fixtures of a program
-// exist at once, and the kernel gives a user only so many inotify instances).
+// One process's view: a watcher and fact store of its own, made when they are first needed. All fixtures of a program
+// exist at once, and the kernel gives a user only so many inotify instances (128): a fixture that has a Process as a
+// member ends it in tearDown().
 class Process {
 public:
     // cache: the folder of its cache files; empty: it has none.
@@ -82,6 +83,7 @@ public:
     std::shared_ptr<Mailbox> open(const std::string& directory) const {
         return std::make_shared<Mailbox>(directory, options());
     }
+    void end() { _options = {}; }
 
     std::uint64_t maxCacheOctets = 1 << 30;
     // To be set before the process has opened anything.

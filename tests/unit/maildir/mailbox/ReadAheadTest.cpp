@@ -31,6 +31,11 @@ class ReadAheadTest : public CppUnit::TestFixture {
     std::vector<Uid> _uids;
 
 public:
+    void tearDown() override {
+        _mailbox.reset();
+        _process.end();
+    }
+
     void setUp() override {
         for (std::size_t number = 0; number < messages; ++number) {
             _maildir.put(std::to_string(1600000000 + number) + ".M1P1.host:2,",

@@ -52,6 +52,8 @@ class RewrittenTest : public CppUnit::TestFixture {
     }
 
 public:
+    void tearDown() override { _process.end(); }
+
     void givesOtherContentANewUid() {
         const auto mailbox = _process.open(_maildir.path);
         const std::string base = known(*mailbox);

@@ -44,6 +44,8 @@ class TransferTest : public CppUnit::TestFixture {
     }
 
 public:
+    void tearDown() override { _process.end(); }
+
     void storesLinesWithLf() {
         const auto mailbox = _process.open(_maildir.path);
         mailbox->refresh();
