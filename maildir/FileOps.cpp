@@ -344,4 +344,42 @@ void removeRecursively(const std::string& path) {
     if (error && error.value() != ENOENT) throw Error::fromErrno("cannot remove", path, error.value());
 }
 
+namespace {
+
+constexpr std::size_t maxRemovedDepth = 100;  // deeper ones are left: nobody makes them by mail
+
+// False: it is over, and not all was removed. What can't be removed is left.
+bool removeContent(FileDescriptor directory, const std::function<bool()>& isOver, std::size_t depth) {
+    const int at = directory.get();
+    const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(at), &::closedir);
+    if (!stream) return true;
+    directory.release();  // the stream's now
+    // readdir is safe for streams that are not shared between threads, as this one is not.
+    while (const struct dirent* const entry = ::readdir(stream.get())) {  // NOLINT(concurrency-mt-unsafe)
+        const char* const name = entry->d_name;
+        if (std::string_view(name) == "." || std::string_view(name) == "..") continue;
+        if (isOver()) return false;
+        if (::unlinkat(at, name, 0) == 0 || (errno != EISDIR && errno != EPERM)) continue;
+        FileDescriptor below(::openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+        if (!below.isOpen() || depth == maxRemovedDepth) continue;
+        if (!removeContent(std::move(below), isOver, depth + 1)) return false;
+        (void)::unlinkat(at, name, AT_REMOVEDIR);
+    }
+    return true;
+}
+
+}  // namespace
+
+bool removeInSlices(const std::string& path, const std::function<bool()>& isOver) {
+    requireNoNul(path);
+    FileDescriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!directory.isOpen()) {
+        (void)::unlink(path.c_str());  // a link or a file
+        return true;
+    }
+    if (!removeContent(std::move(directory), isOver, 0)) return false;
+    (void)::rmdir(path.c_str());
+    return true;
+}
+
 }  // namespace maildir

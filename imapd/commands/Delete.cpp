@@ -1,7 +1,11 @@
 #include "imapd/commands/Delete.h"
 
+#include <optional>
+#include <utility>
+
 #include "imapd/commands/ListEntry.h"
 #include "imapd/session/Session.h"
+#include "imapd/session/TimeSlice.h"
 #include "imapd/session/UserMail.h"
 #include "maildir/Patience.h"
 
@@ -20,7 +24,7 @@ Reply remove(Session& session, const Delete& command) {
     if (!mail.tree().exists(name) && mail.tree().hasChildren(name)) {
         return Reply::no("This is only a level above other mailboxes: delete those", "HASCHILDREN");  // RFC 3501 6.3.4
     }
-    mail.tree().remove(name);
+    mail.tree().takeOut(name);
     mail.forget(name);
     session.unselectIfGone();
     try {
@@ -34,10 +38,36 @@ Reply remove(Session& session, const Delete& command) {
     return Reply::ok("DELETE completed");
 }
 
+// The mailbox is gone after the first step; its files, which may be many, are removed in further ones.
+class DeleteExecution : public Execution {
+public:
+    explicit DeleteExecution(Delete command) : _command(std::move(command)) {}
+
+    Progress step(Session& session) override {
+        if (!_reply) {
+            _reply = remove(session, _command);
+            return _reply->status == Reply::Ok ? Progress::Again : Progress::Done;
+        }
+        const TimeSlice slice;
+        try {
+            if (!session.mail().tree().removeLeftovers([&slice] { return slice.isOver(); })) return Progress::Again;
+        } catch (const maildir::Error& error) {
+            // They are out of everybody's sight, and removed with those of the next mailbox.
+            session.logFailure("DELETE", error);
+        }
+        return Progress::Done;
+    }
+    Reply reply() override { return std::move(*_reply); }
+
+private:
+    Delete _command;
+    std::optional<Reply> _reply;
+};
+
 }  // namespace
 
 std::unique_ptr<Execution> startDelete(Session&, Arguments&& arguments) {
-    return inOneStep(std::get<Delete>(std::move(arguments)), remove);
+    return std::make_unique<DeleteExecution>(std::get<Delete>(std::move(arguments)));
 }
 
 }  // namespace imapd

@@ -277,19 +277,21 @@ void MailTree::create(const MailboxName& name) const {
     makeMailbox(path, _settings.layout);
 }
 
-void MailTree::removeLeftovers() const {
+bool MailTree::removeLeftovers(const std::function<bool()>& isOver) const {
     const std::string directory = _settings.root + "/tmp";
     for (const std::string& name : listDirectory(directory)) {
-        if (!name.starts_with(deletedPrefix)) continue;
-        try {
-            removeRecursively(directory + '/' + name);
-        } catch (const Error&) {
-            // Another may be at it. What stays is out of everybody's sight, and tried again at the next removal.
-        }
+        // What can't be removed is out of everybody's sight, and tried again at the next removal.
+        if (name.starts_with(deletedPrefix) && !removeInSlices(directory + '/' + name, isOver)) return false;
     }
+    return true;
 }
 
 void MailTree::remove(const MailboxName& name) const {
+    takeOut(name);
+    (void)removeLeftovers([] { return false; });
+}
+
+void MailTree::takeOut(const MailboxName& name) const {
     if (name.isInbox()) throw Error(ErrorKind::InvalidName, "INBOX cannot be removed");
     const std::string path = pathOf(name);
     if (path == _settings.root || !exists(name)) throw Error(ErrorKind::NotFound, "no such mailbox", path);
@@ -306,7 +308,6 @@ void MailTree::remove(const MailboxName& name) const {
     }
     syncDirectory(parentOf(path));
     syncDirectory(_settings.root + "/tmp");
-    removeLeftovers();
 }
 
 // Layout fs: inferiors, even one that is created this moment, are directories inside this one, so only what belongs to

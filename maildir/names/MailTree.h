@@ -12,6 +12,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -80,6 +81,11 @@ public:
     // step; durable), then removed; leftovers of a crash are cleaned at a later call. INBOX cannot be removed. Children
     // stay. Throws NotFound.
     void remove(const MailboxName& name) const;
+    // The first half of remove(), which takes the mailbox out of everybody's sight.
+    void takeOut(const MailboxName& name) const;
+    // The other half, for as long as `isOver` says no: false if there is more to be removed. What can't be removed is
+    // left. Throws as listDirectory().
+    bool removeLeftovers(const std::function<bool()>& isOver) const;
 
     // Renames the mailbox with all its inferiors (RFC 3501 6.3.5); missing superiors of `to` are created. INBOX is not
     // for this function: its messages are moved by the caller. Throws NotFound, AlreadyExists, InvalidName, Limit.
@@ -110,7 +116,6 @@ private:
     [[nodiscard]] bool isMailbox(const std::string& directory, int root) const;
     void noteUsedUidValidity(const std::vector<std::string>& directories) const;
     void createSuperiors(const MailboxName& name) const;
-    void removeLeftovers() const;
     void moveOutOfTree(const std::string& path, const std::string& deleted) const;
     [[nodiscard]] std::vector<std::pair<std::string, std::string>> renameSteps(const MailboxName& from,
                                                                                const MailboxName& to) const;

@@ -22,6 +22,7 @@ MESSAGES = 20_000
 KEYWORDS = 26
 FOLDERS = 3_000
 LARGE = 60_000_000
+FULL = 60_000
 LISTING_MS = 1000   # of MESSAGES files
 
 
@@ -39,6 +40,16 @@ def messages(server, user, count, keywords=0):
         with open(os.path.join(folder, "cur", f"{1_600_000_000 + number}.M1P1.host:2,S{letters}"), "w",
                   encoding="ascii") as file:
             file.write(text)
+
+
+def full_folder(server, user, count):
+    """The mailbox Full, of so many small files."""
+    for part in ("cur", "new", "tmp"):
+        os.makedirs(os.path.join(server.maildir(user), ".Full", part), exist_ok=True)
+    for number in range(count):
+        with open(os.path.join(server.maildir(user), ".Full", "cur", f"{1_600_000_000 + number}.M1P1.host:2,S"), "w",
+                  encoding="ascii") as file:
+            file.write("\n")
 
 
 def folders(server, user, count):
@@ -137,6 +148,7 @@ MANY = [    # of 20,000 messages with 26 keywords each
     ("SELECT INBOX", "SELECT"),
     ("CLOSE", "CLOSE"),
     ("DELETE Other", "DELETE"),
+    ("DELETE Full", "DELETE many files"),
 ]
 LONG = "a*" * 250_000
 TREE = [    # of 3,000 folders
@@ -221,6 +233,7 @@ def tests(counter, options, make_server, folder):
     server = make_server(folder, users=["many", "tree", "bombs"],
                          settings={"log.level": "debug", "cache.memory": "32m"})
     messages(server, "many", MESSAGES // scale, KEYWORDS)
+    full_folder(server, "many", FULL // scale)
     folders(server, "tree", FOLDERS // scale)
     bombs(server, "bombs", LARGE // scale)
     server.give_mail_to_owner()

@@ -44,6 +44,7 @@ class MailTreeTest : public CppUnit::TestFixture {
     CPPUNIT_TEST(removesInFsButNotTheChildren);
     CPPUNIT_TEST(removesALinkNotItsTarget);
     CPPUNIT_TEST(cleansLeftoversOfRemovals);
+    CPPUNIT_TEST(removesFilesInSlices);
     CPPUNIT_TEST(doesNotRemoveInbox);
     CPPUNIT_TEST(renamesWithInferiors);
     CPPUNIT_TEST(renamesALevelThatIsNoMailbox);
@@ -399,6 +400,20 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t(0), entriesIn(_root + "/tmp"));
     }
 
+    void removesFilesInSlices() {
+        const MailTree made = tree();
+        made.create({{"A"}});
+        for (int number = 0; number < 50; ++number)
+            _place.write("mail/.A/cur/" + std::to_string(number) + ".M.h:2,S", "mail");
+        _place.write("mail/.A/sub/deeper/file", "");
+        made.takeOut({{"A"}});
+        CPPUNIT_ASSERT_EQUAL("INBOX "s, listed(made));
+        int slices = 0;
+        for (int left = 10; !made.removeLeftovers([&left] { return left-- == 0; }); left = 10) ++slices;
+        CPPUNIT_ASSERT(slices >= 5 && slices < 20);
+        CPPUNIT_ASSERT_EQUAL(std::size_t(0), entriesIn(_root + "/tmp"));
+    }
+
     void removesALinkNotItsTarget() {
         const MailTree made = tree();
         _place.makeMaildir("elsewhere");
@@ -407,6 +422,7 @@ public:
         CPPUNIT_ASSERT(made.exists({{"Linked"}}));
         made.remove({{"Linked"}});
         CPPUNIT_ASSERT(!_place.has("mail/.Linked"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t(0), entriesIn(_root + "/tmp"));
         CPPUNIT_ASSERT_EQUAL("mail"s, _place.read("elsewhere/cur/1.M.h:2,S"));
     }
 
