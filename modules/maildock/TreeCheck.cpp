@@ -94,8 +94,9 @@ struct Sample {
 
 Sample sampleOf(const host::Assembly& assembly) {
     Sample sample;
+    const auto environment = assembly.environmentFor("maildock");
     const auto each = [&](const std::function<bool(const Account&)>& take) {
-        for (const NamedAuthenticator& one : assembly.environmentFor("maildock")->authenticators) {
+        for (const NamedAuthenticator& one : environment->authenticators) {
             try {
                 const bool isListed = one.authenticator->listUsers(*assembly.settings(), take);
                 const bool isTold = sample.unlisted.find(one.name) != std::string::npos;
