@@ -30,7 +30,8 @@ std::size_t wholeFields(std::string_view header) {
 }
 
 bool has(std::string_view text, std::string_view sought) {
-    return sought.empty() || ::memmem(text.data(), text.size(), sought.data(), sought.size()) != nullptr;
+    if (sought.empty() || text.empty()) return sought.empty();  // memmem() takes no null pointer
+    return ::memmem(text.data(), text.size(), sought.data(), sought.size()) != nullptr;
 }
 
 }  // namespace
