@@ -36,8 +36,10 @@ std::string NtHash::of(std::string_view password) const {
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
     unsigned length = 0;
     const int isDone = EVP_Digest(octets.data(), octets.size(), digest.data(), &length, _md4, nullptr);
-    ::explicit_bzero(octets.data(), octets.size());
-    ::explicit_bzero(wide.data(), wide.size() * sizeof wide[0]);
+    if (!password.empty()) {
+        ::explicit_bzero(octets.data(), octets.size());
+        ::explicit_bzero(wide.data(), wide.size() * sizeof wide[0]);
+    }
     if (isDone != 1) throw std::runtime_error("MD4 can't be computed");
     constexpr std::string_view digits = "0123456789ABCDEF";
     std::string text;
