@@ -50,10 +50,10 @@ public:
             maildir.deliver();
             mailbox->refresh();
             process.open(maildir.path)->refresh();
-            CPPUNIT_ASSERT_EQUAL_MESSAGE(process.told.all(), std::size_t(1), process.told.count(""));
-            CPPUNIT_ASSERT_EQUAL_MESSAGE(process.told.all(), std::size_t(1),
-                                         process.told.count(maildir.path + "/courierimapuiddb, is damaged"));
-            CPPUNIT_ASSERT_EQUAL(std::size_t(1), process.told.count("clients download them again. If a backup"));
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(process.told().all(), std::size_t(1), process.told().count(""));
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(process.told().all(), std::size_t(1),
+                                         process.told().count(maildir.path + "/courierimapuiddb, is damaged"));
+            CPPUNIT_ASSERT_EQUAL(std::size_t(1), process.told().count("clients download them again. If a backup"));
         }
     }
 
@@ -62,8 +62,8 @@ public:
         write(_maildir.path + "/courierimapuiddb", "1 77 20\n5 " + first + "\nx " + second + "\n");
         const auto snapshot = _process.open(_maildir.path)->refresh();
         CPPUNIT_ASSERT((listing(*snapshot) == std::vector<std::string>{"5:" + first, "20:" + second}));
-        CPPUNIT_ASSERT_EQUAL_MESSAGE(_process.told.all(), std::size_t(1), _process.told.count("1 of its lines"));
-        CPPUNIT_ASSERT_EQUAL(std::size_t(1), _process.told.count(""));
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(_process.told().all(), std::size_t(1), _process.told().count("1 of its lines"));
+        CPPUNIT_ASSERT_EQUAL(std::size_t(1), _process.told().count(""));
     }
 
     void tellsItOnceWhileItHasToWait() {
@@ -77,7 +77,7 @@ public:
             for (int i = 0; i < 3; ++i) CPPUNIT_ASSERT_THROW(mailbox->refresh(), Error);
         }
         CPPUNIT_ASSERT_EQUAL(std::size_t(1), mailbox->refresh()->size());
-        CPPUNIT_ASSERT_EQUAL_MESSAGE(_process.told.all(), std::size_t(1), _process.told.count(""));
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(_process.told().all(), std::size_t(1), _process.told().count(""));
     }
 
     void keepsKeywordsThatHaveNoLetter() {

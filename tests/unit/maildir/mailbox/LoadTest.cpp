@@ -243,12 +243,12 @@ public:
         const auto mailbox = _process.open(_maildir.path);
         const auto snapshot = mailbox->refresh();
         CPPUNIT_ASSERT_EQUAL(std::string("5:a 6:c 50:b 51:d 52:e 53:f 54:g "), joined(listing(*snapshot)));
-        CPPUNIT_ASSERT_EQUAL_MESSAGE(_process.told.all(), std::size_t(1),
-                                     _process.told.count("8 of its lines are malformed"));
+        CPPUNIT_ASSERT_EQUAL_MESSAGE(_process.told().all(), std::size_t(1),
+                                     _process.told().count("8 of its lines are malformed"));
         const Process another;
         const auto again = another.open(_maildir.path)->refresh();
         CPPUNIT_ASSERT_EQUAL(joined(listing(*snapshot)), joined(listing(*again)));
-        CPPUNIT_ASSERT_EQUAL(std::string(), another.told.all());
+        CPPUNIT_ASSERT_EQUAL(std::string(), another.told().all());
         for (const char* text : {"", "\n", "garbage", "3 V0 N1\n1 :a\n", "1 V5 N7\n1 :a\n", "3 V1234567890123 N1\n"}) {
             Maildir other(_directory.path + "/other" + std::to_string(std::hash<std::string>()(text)));
             other.put("a:2,");
@@ -257,8 +257,8 @@ public:
             CPPUNIT_ASSERT_EQUAL(std::string("1:a "), joined(listing(*fresh)));
             CPPUNIT_ASSERT(other.uidList().starts_with("3 V"));
             CPPUNIT_ASSERT_EQUAL_MESSAGE(
-                _process.told.all(), std::size_t(1),
-                _process.told.count("the UID list of " + other.path + " is damaged: its first line"));
+                _process.told().all(), std::size_t(1),
+                _process.told().count("the UID list of " + other.path + " is damaged: its first line"));
         }
     }
 

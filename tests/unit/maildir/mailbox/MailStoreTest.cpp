@@ -177,7 +177,7 @@ public:
         const auto mailbox = _store->open(_maildir.path);
         CPPUNIT_ASSERT_EQUAL("1:" + base + " ", joined(listing(*mailbox->refresh())));
         for (const char* part : {"/cur", "/tmp"}) CPPUNIT_ASSERT(std::filesystem::exists(_maildir.path + part));
-        CPPUNIT_ASSERT_EQUAL(std::size_t(1), _process.told.count("cur/ was missing in " + _maildir.path));
+        CPPUNIT_ASSERT_EQUAL(std::size_t(1), _process.told().count("cur/ was missing in " + _maildir.path));
         CPPUNIT_ASSERT_EQUAL(std::size_t(1), mailbox->claimRecent().size());
         append(*mailbox, "x\r\n");
         CPPUNIT_ASSERT_EQUAL(std::size_t(2), mailbox->refresh()->size());

@@ -72,9 +72,9 @@ public:
             watching.warn = [](const std::string& text) { std::cerr << text << std::endl; };
             _options.watcher = std::make_shared<Watcher>(watching);
             _options.facts = makeMemoryFactStore(1 << 20);
-            _options.log = [this](const std::string& line) { told.add(line); };
+            _options.log = [lines = _told](const std::string& line) { lines->add(line); };
             if (!_cache.empty()) {
-                const auto log = [this](const std::string& line) { complaints.push_back(line); };
+                const auto log = [lines = _complaints](const std::string& line) { lines->push_back(line); };
                 _options.cache = std::make_shared<CacheFolder>(_cache, maxCacheOctets, log);
             }
         }
@@ -89,10 +89,13 @@ public:
     // To be set before the process has opened anything.
     int pollIntervalMs = 30000;
     std::function<FileSystem(const std::string&)> fileSystemOf = maildir::fileSystemOf;
-    mutable std::vector<std::string> complaints;  // of the cache
-    mutable LogLines told;                        // of the mailboxes
+    [[nodiscard]] std::vector<std::string>& complaints() const { return *_complaints; }  // of the cache
+    [[nodiscard]] LogLines& told() const { return *_told; }                              // of the mailboxes
 
 private:
+    // Shared with the mailboxes, which may outlive this.
+    std::shared_ptr<std::vector<std::string>> _complaints = std::make_shared<std::vector<std::string>>();
+    std::shared_ptr<LogLines> _told = std::make_shared<LogLines>();
     bool _useInotify;
     std::string _cache;
     mutable Mailbox::Options _options;

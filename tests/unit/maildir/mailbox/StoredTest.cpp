@@ -434,7 +434,7 @@ public:
         mailbox->changeFlags(uids, change);
         mailbox->save(true);
         CPPUNIT_ASSERT(std::filesystem::exists(file()));
-        CPPUNIT_ASSERT(other.complaints.empty());
+        CPPUNIT_ASSERT(other.complaints().empty());
     }
 
     void worksWithoutAFolder() {
@@ -446,7 +446,7 @@ public:
         (void)everything(*mailbox);
         mailbox->save(true);
         mailbox->save(true);
-        CPPUNIT_ASSERT_EQUAL(std::size_t(1), other.complaints.size());
+        CPPUNIT_ASSERT_EQUAL(std::size_t(1), other.complaints().size());
         CPPUNIT_ASSERT(mailbox->saving() == Mailbox::Saving::Later);
     }
 
@@ -459,7 +459,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(seen, everything(*first));
         CPPUNIT_ASSERT_EQUAL(seen, everything(*second));
         second->save(true);
-        CPPUNIT_ASSERT(two.complaints.empty());
+        CPPUNIT_ASSERT(two.complaints().empty());
         _maildir.deliver("Subject: new\n\nnew\n", "1700000000.new");
         const auto hasEleven = [](const Snapshot& snapshot) { return snapshot.size() == 11; };
         CPPUNIT_ASSERT(eventually(*first, hasEleven) && eventually(*second, hasEleven));

@@ -135,7 +135,8 @@ public:
             maildir.put("good:2,");
             make(maildir.path + "/cur/bad:2,");
             make(maildir.path + "/new/worse");
-            const auto mailbox = Process().open(maildir.path);
+            const Process process;
+            const auto mailbox = process.open(maildir.path);
             CPPUNIT_ASSERT_EQUAL_MESSAGE(kind, std::string("1:good "), joined(listing(*mailbox->refresh())));
             make(maildir.path + "/cur/later:2,");
             CPPUNIT_ASSERT_EQUAL_MESSAGE(kind, std::size_t(1), mailbox->refresh()->size());
@@ -159,10 +160,10 @@ public:
                 }
                 store.open(other.path)->refresh();
             }
-            CPPUNIT_ASSERT_EQUAL_MESSAGE(process.told.all(), std::size_t(2), process.told.count(""));
-            CPPUNIT_ASSERT_EQUAL(std::size_t(1), process.told.count("3 of the names in " + maildir.path));
-            CPPUNIT_ASSERT_EQUAL(std::size_t(1), process.told.count("such as new/c: they are not shown"));
-            CPPUNIT_ASSERT_EQUAL(std::size_t(1), process.told.count("1 of the names in " + other.path));
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(process.told().all(), std::size_t(2), process.told().count(""));
+            CPPUNIT_ASSERT_EQUAL(std::size_t(1), process.told().count("3 of the names in " + maildir.path));
+            CPPUNIT_ASSERT_EQUAL(std::size_t(1), process.told().count("such as new/c: they are not shown"));
+            CPPUNIT_ASSERT_EQUAL(std::size_t(1), process.told().count("1 of the names in " + other.path));
         }
     }
 
@@ -178,10 +179,11 @@ public:
             CPPUNIT_ASSERT_EQUAL(0, symlink("/etc/passwd", (maildir.path + "/tmp/a").c_str()));
             std::filesystem::rename(maildir.path + "/tmp/a", maildir.path + "/cur/a:2,");
             CPPUNIT_ASSERT(eventually(*mailbox, [](const Snapshot& now) { return now.size() == 0; }));
-            CPPUNIT_ASSERT_EQUAL_MESSAGE(process.told.all(), std::size_t(1), process.told.count("1 of the names in"));
+            CPPUNIT_ASSERT_EQUAL_MESSAGE(process.told().all(), std::size_t(1),
+                                         process.told().count("1 of the names in"));
             CPPUNIT_ASSERT_EQUAL(0, symlink("/etc/passwd", (maildir.path + "/cur/b:2,").c_str()));
             mailbox->refresh();
-            CPPUNIT_ASSERT_EQUAL(std::size_t(1), process.told.count(""));
+            CPPUNIT_ASSERT_EQUAL(std::size_t(1), process.told().count(""));
         }
     }
 
