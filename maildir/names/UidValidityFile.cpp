@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <charconv>
 #include <cstdio>
 #include <ctime>
@@ -160,7 +161,7 @@ std::uint32_t UidValidityFile::following(std::uint32_t last) const {
 }
 
 // The twin first: Dovecot believes it where the two differ. Both are on disk when this returns.
-void UidValidityFile::advanceTo(DotLock& lock, std::uint32_t value, const std::vector<std::uint32_t>& twins) const {
+bool UidValidityFile::advanceTo(DotLock& lock, std::uint32_t value, const std::vector<std::uint32_t>& twins) const {
     lock.require();
     const std::string twin = twinPath(value);
     if (twins.empty()) {
@@ -170,23 +171,36 @@ void UidValidityFile::advanceTo(DotLock& lock, std::uint32_t value, const std::v
             if (error.kind() != ErrorKind::AlreadyExists) throw;
         }
     } else if (twins.back() != value && ::rename(twinPath(twins.back()).c_str(), twin.c_str()) != 0) {
+        if (errno == ENOENT) return false;  // Dovecot has renamed it at this moment
         throw Error::fromErrno("cannot rename to " + twin, twinPath(twins.back()));
     }
     // What is left of others is below, or damage that Dovecot would go on from.
     for (std::size_t at = 0; at + 1 < twins.size(); ++at) ::unlink(twinPath(twins[at]).c_str());
     replaceFile(lock, _path, hexDigits(value));
+    return true;
+}
+
+Error UidValidityFile::busy() const {
+    return {ErrorKind::Busy, "another program keeps renaming the file beside it", _path};
 }
 
 std::optional<UidValidity> UidValidityFile::takeReserved(std::uint32_t above) const {
     Reserves& all = reserves();
-    const std::lock_guard lock(all.mutex);
-    const auto found = all.byRoot.find(_place.root);
-    if (found == all.byRoot.end() || found->second.next > found->second.last) return std::nullopt;
-    Reserve& reserve = found->second;
+    std::unique_lock lock(all.mutex);
+    const auto hasSome = [&all, this] {
+        const auto found = all.byRoot.find(_place.root);
+        return found != all.byRoot.end() && found->second.next <= found->second.last;
+    };
+    if (!hasSome()) return std::nullopt;
+    lock.unlock();  // the disk of one tree must not keep the others waiting
+    const std::optional<std::uint32_t> given = written();
+    lock.lock();
+    if (!hasSome()) return std::nullopt;
+    Reserve& reserve = all.byRoot[_place.root];
     const std::uint32_t value = std::max({reserve.next, lastOfProcess().load() + 1, above + 1});
     reserve.next = reserve.last + 1;  // unless all is well
-    // Whoever gave a number meanwhile wrote it into the file; a mailbox that had it may have had our name.
-    if (value > reserve.last || value < following(0) || written() != reserve.last) return std::nullopt;
+    // Another process that gave a number wrote it into the file. A mailbox that had it may have had the name of ours.
+    if (value > reserve.last || value < following(0) || given != reserve.last) return std::nullopt;
     reserve.next = value + 1;
     raise(lastOfProcess(), value);
     return UidValidity{value};
@@ -224,13 +238,11 @@ UidValidity UidValidityFile::next(UidValidity above) const {
             const bool isWhole = given && found.size() == 1 && *given <= highestBelieved;
             if (!isWhole) highest = std::max(highest, highestInTree());
             const std::uint32_t wanted = following(highest), last = wanted + reserveSize(wanted) - 1;
-            try {
-                advanceTo(lock, last, found);
+            if (advanceTo(lock, last, found)) {
                 value = wanted;
                 keepReserve(wanted + 1, last);
-            } catch (const Error& error) {
-                // Dovecot has renamed the file at this moment.
-                if (error.kind() != ErrorKind::NotFound || attempt == maxTries) throw;
+            } else if (attempt == maxTries) {
+                throw busy();
             }
         }
     } catch (const Error& error) {
@@ -253,11 +265,8 @@ void UidValidityFile::noteUsed(UidValidity used) const {
             const std::vector<std::uint32_t> found = twins();
             std::uint32_t value = used.value;
             if (!found.empty() && found.back() <= highestBelieved) value = std::max(value, found.back());
-            try {
-                return advanceTo(lock, value, found);
-            } catch (const Error& error) {
-                if (error.kind() != ErrorKind::NotFound || attempt == maxTries) throw;
-            }
+            if (advanceTo(lock, value, found)) return;
+            if (attempt == maxTries) throw busy();
         }
     } catch (const Error& error) {
         // Nothing new will be made in such a root; and a full disk must not keep mail from being removed.

@@ -49,7 +49,9 @@ private:
     [[nodiscard]] std::vector<std::uint32_t> twins() const;
     [[nodiscard]] std::optional<std::uint32_t> written() const;
     [[nodiscard]] std::uint32_t highestInTree() const;
-    void advanceTo(DotLock& lock, std::uint32_t value, const std::vector<std::uint32_t>& twins) const;
+    // False: another program has renamed the file of these numbers meanwhile.
+    [[nodiscard]] bool advanceTo(DotLock& lock, std::uint32_t value, const std::vector<std::uint32_t>& twins) const;
+    [[nodiscard]] Error busy() const;
     [[nodiscard]] std::string twinPath(std::uint32_t value) const;
     [[nodiscard]] std::uint32_t following(std::uint32_t last) const;
     // The next of the numbers above this one that this process has reserved, if no other one was given by anybody
