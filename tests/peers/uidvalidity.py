@@ -31,7 +31,7 @@ def make_again(server, name):
         imap.command("DELETE", name)
         made = imap.command("CREATE", name)
         # Dovecot, looking for the highest number, makes the cur/ that a directory lacks at that moment.
-        require(made.status == "OK" or made.code_is("ALREADYEXISTS"), repr(made))
+        require(made.status == "OK" or made.code_is(b"ALREADYEXISTS"), repr(made))
         imap.append(name, MESSAGE)
         return validity_of(imap.select(name))
 
