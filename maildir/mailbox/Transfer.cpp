@@ -184,8 +184,10 @@ CopyResult Mailbox::finishMove(Mailbox& source, const CopyResult& copies, const 
     moved.targetUidValidity = copies.targetUidValidity;
     moved.someExpunged = copies.someExpunged;
     std::vector<Uid> superfluous;
+    auto nextLeft = left.begin();  // in the order of copies.source
     for (std::size_t at = 0; at < copies.source.size(); ++at) {
-        if (std::find(left.begin(), left.end(), copies.source[at]) != left.end()) {
+        if (nextLeft != left.end() && *nextLeft == copies.source[at]) {
+            ++nextLeft;
             superfluous.push_back(copies.target[at]);
         } else {
             moved.source.push_back(copies.source[at]);
