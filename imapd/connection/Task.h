@@ -33,7 +33,7 @@ public:
     // For the worker that runs it. park() fails if the task was called for meanwhile: then it is queued.
     void park() noexcept;
     void requeue() noexcept;
-    // Likewise: whether the next turn goes on with what the last one did not finish.
+    // For that worker too: whether the next turn goes on with what the last one did not finish.
     [[nodiscard]] bool isLong() const noexcept { return _isLong; }
     void setLong(bool isLong) noexcept { _isLong = isLong; }
     void retire() noexcept { _state.store(State::Gone, std::memory_order_release); }
