@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <filesystem>
 #include <future>
 #include <memory>
 #include <system_error>
@@ -336,37 +335,45 @@ std::vector<std::string> listDirectory(const std::string& path) {
     return names;
 }
 
-void removeRecursively(const std::string& path) {
-    requireNoNul(path);
-    // Works on descriptors (openat with O_NOFOLLOW), so a directory exchanged for a link meanwhile is not followed.
-    std::error_code error;
-    std::filesystem::remove_all(path, error);
-    if (error && error.value() != ENOENT) throw Error::fromErrno("cannot remove", path, error.value());
-}
-
 namespace {
 
 constexpr std::size_t maxRemovedDepth = 100;  // deeper ones are left: nobody makes them by mail
 
-// False: it is over, and not all was removed. What can't be removed is left.
-bool removeContent(FileDescriptor directory, const std::function<bool()>& isOver, std::size_t depth) {
-    const int at = directory.get();
-    const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(at), &::closedir);
-    if (!stream) return true;
-    directory.release();  // the stream's now
-    // readdir is safe for streams that are not shared between threads, as this one is not.
-    while (const struct dirent* const entry = ::readdir(stream.get())) {  // NOLINT(concurrency-mt-unsafe)
-        const char* const name = entry->d_name;
-        if (std::string_view(name) == "." || std::string_view(name) == "..") continue;
-        if (isOver()) return false;
-        if (::unlinkat(at, name, 0) == 0 || (errno != EISDIR && errno != EPERM)) continue;
-        FileDescriptor below(::openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-        if (!below.isOpen() || depth == maxRemovedDepth) continue;
-        if (!removeContent(std::move(below), isOver, depth + 1)) return false;
-        (void)::unlinkat(at, name, AT_REMOVEDIR);
+// Removes what lies below a directory. Works on descriptors: a directory that is exchanged for a link meanwhile is not
+// followed.
+class Removal {
+public:
+    explicit Removal(const std::function<bool()>& isOver) : _isOver(isOver) {}
+
+    // False: it is over, and something was removed, so that another try comes further. (One that removes nothing would
+    // come again and again for what can't be removed.)
+    bool removeContent(FileDescriptor directory, std::size_t depth) {
+        const int at = directory.get();
+        const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(at), &::closedir);
+        if (!stream) return true;
+        directory.release();  // the stream's now
+        // readdir is safe for streams that are not shared between threads, as this one is not.
+        while (const struct dirent* const entry = ::readdir(stream.get())) {  // NOLINT(concurrency-mt-unsafe)
+            const char* const name = entry->d_name;
+            if (std::string_view(name) == "." || std::string_view(name) == "..") continue;
+            if (_isOver()) return !_hasRemoved;
+            if (::unlinkat(at, name, 0) == 0) {
+                _hasRemoved = true;
+                continue;
+            }
+            if (errno != EISDIR && errno != EPERM) continue;
+            FileDescriptor below(::openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+            if (!below.isOpen() || depth == maxRemovedDepth) continue;
+            if (!removeContent(std::move(below), depth + 1)) return false;
+            if (::unlinkat(at, name, AT_REMOVEDIR) == 0) _hasRemoved = true;
+        }
+        return true;
     }
-    return true;
-}
+
+private:
+    const std::function<bool()>& _isOver;
+    bool _hasRemoved = false;
+};
 
 }  // namespace
 
@@ -377,7 +384,7 @@ bool removeInSlices(const std::string& path, const std::function<bool()>& isOver
         (void)::unlink(path.c_str());  // a link or a file
         return true;
     }
-    if (!removeContent(std::move(directory), isOver, 0)) return false;
+    if (!Removal(isOver).removeContent(std::move(directory), 0)) return false;
     (void)::rmdir(path.c_str());
     return true;
 }

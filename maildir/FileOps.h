@@ -104,11 +104,8 @@ std::string uniqueSuffix();
 // there.
 std::vector<std::string> listDirectory(const std::string& path);
 
-// Removes a directory and all below it, or a file; never follows a symbolic link. What is not there is no error.
-void removeRecursively(const std::string& path);
-
-// The same of a directory for as long as `isOver` says no: false if something is left to be removed by another call.
-// What can't be removed is left, without an error.
+// Removes a directory and what is in it (a link itself, not what it leads to) for as long as `isOver` says no: false if
+// another call would remove more. What can't be removed is left, without an error. Throws InvalidName for a NUL.
 bool removeInSlices(const std::string& path, const std::function<bool()>& isOver);
 
 }  // namespace maildir

@@ -394,7 +394,7 @@ public:
         _maildir.deliver();
         const auto mailbox = _process.open(_maildir.path);
         mailbox->refresh();
-        removeRecursively(_maildir.path);
+        std::filesystem::remove_all(_maildir.path);
         const auto fails = [&] {
             try {
                 mailbox->refresh();

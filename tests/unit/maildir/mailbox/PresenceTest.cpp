@@ -150,7 +150,7 @@ public:
             box.deliver();
             const auto mailbox = open(isWatched, box.path);
             const auto before = mailbox->refresh();
-            removeRecursively(box.path);
+            std::filesystem::remove_all(box.path);
             CPPUNIT_ASSERT(kindOf([&] { mailbox->refresh(); }) == ErrorKind::Unavailable);
             CPPUNIT_ASSERT(settled(*mailbox) == ErrorKind::NotFound);
             CPPUNIT_ASSERT(mailbox->isGone());

@@ -140,7 +140,7 @@ public:
         CPPUNIT_ASSERT_THROW(target->copyFrom(*source, uids), Error);
         CPPUNIT_ASSERT_THROW(target->moveFrom(*source, uids), Error);
         CPPUNIT_ASSERT_EQUAL(std::size_t(0), _target.fileCount() + _target.count("tmp"));
-        removeRecursively(_target.path + "/dovecot-uidlist");
+        std::filesystem::remove_all(_target.path + "/dovecot-uidlist");
         CPPUNIT_ASSERT_EQUAL(std::size_t(1), source->refresh()->size());
         CPPUNIT_ASSERT_EQUAL(std::size_t(0), target->refresh()->size());
         CPPUNIT_ASSERT_EQUAL(std::size_t(1), target->moveFrom(*source, uids).target.size());
@@ -248,7 +248,7 @@ public:
             CPPUNIT_ASSERT_EQUAL(listings, target->listingCount());
             CPPUNIT_ASSERT_EQUAL(std::size_t(0), far.count("tmp"));
         }
-        removeRecursively(pattern);
+        std::filesystem::remove_all(pattern);
     }
 
     void moves() {
@@ -338,7 +338,7 @@ public:
             CPPUNIT_ASSERT_EQUAL(std::size_t(0), source->refresh()->size() + _maildir.fileCount());
             CPPUNIT_ASSERT_EQUAL(std::int64_t(1000000000), target->internalDate(Uid{1}));
         }
-        removeRecursively(pattern);
+        std::filesystem::remove_all(pattern);
     }
 
     // Each try of a move would leave one copy more.

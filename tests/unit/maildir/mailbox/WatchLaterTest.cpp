@@ -47,7 +47,7 @@ public:
 
     void seesWhatHappensBeforeItWatches() {
         for (const bool asksBefore : {false, true}) {
-            removeRecursively(_maildir.path + "/cur/1700000001.M1P1.host:2,");
+            std::filesystem::remove_all(_maildir.path + "/cur/1700000001.M1P1.host:2,");
             filled(20);
             const Process one = process();
             int due = 0;
@@ -75,7 +75,7 @@ public:
         CPPUNIT_ASSERT_EQUAL(std::size_t(20), mailbox->refresh()->size());
         int news = 0;
         const Viewer viewer(mailbox, [&news] { ++news; });
-        removeRecursively(_maildir.path);
+        std::filesystem::remove_all(_maildir.path);
         mailbox->finishWatching();
         CPPUNIT_ASSERT_EQUAL(1, news);
         CPPUNIT_ASSERT_THROW(mailbox->refresh(), Error);
