@@ -34,6 +34,7 @@ struct WireFeatures {
 class ResponseWriter {
 public:
     ResponseWriter(std::string& out, const WireFeatures& features) : _out(&out), _features(&features) {}
+    ResponseWriter(std::string& out, const WireFeatures&& features) = delete;  // they must outlive it
 
     // --- whole responses, each a line with its CRLF
     void tagged(std::string_view tag, const Reply& reply);

@@ -57,7 +57,8 @@ public:
         options.lookAtDisk = false;
         CPPUNIT_ASSERT(!mustWait([&] { view.lookForNews(options); }));
         std::string told;
-        ResponseWriter writer(told, {});
+        const WireFeatures features;
+        ResponseWriter writer(told, features);
         CPPUNIT_ASSERT(view.tellNews(writer, [] { return false; }));
         CPPUNIT_ASSERT_EQUAL(std::string("* 1 EXPUNGE\r\n* 2 EXISTS\r\n* 0 RECENT\r\n"), told);
         lock.reset();
